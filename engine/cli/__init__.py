@@ -1,0 +1,1 @@
+"""The commands that need no screen: the only room of the engine that may import click and rich."""

@@ -1,0 +1,1 @@
+"""Style sheets, layout presets, themes and keymaps: data, read with `importlib.resources.files("layouts")`."""

@@ -1,0 +1,54 @@
+"""The command `magik-tui`: opens the workbench, or hands a headless command to the engine.
+
+A headless command must start fast and work where no screen is, so textual is imported only when the workbench opens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from engine.errors import UsageError, nearest
+
+
+@click.command("open")
+@click.argument("project", default=".", type=click.Path(path_type=Path))
+@click.option("--variant", metavar="NAME", help="Which SOC's configuration to open, where the project has several.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable.")
+@click.pass_context
+def open_workbench(context: click.Context, project: Path, variant: str | None, settings: tuple[str, ...]) -> int:
+    """Open the workbench on PROJECT (the current folder by default); the word "open" may be left out."""
+    if not project.exists():
+        group = context.parent.command if context.parent else None
+        near = nearest(str(project), group.commands) if isinstance(group, click.Group) else None
+        hint = f"did you mean the command {near}?" if near else ""
+        raise UsageError("no such project", where=str(project), hint=hint)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the workbench needs a terminal", hint=f"magik-tui run {project} prints the same table")
+    from magik_tui.app import run_workbench
+
+    return run_workbench(project, variant=variant, settings=settings)
+
+
+def with_default_command(group: click.Group, arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with "open" before them, unless they begin with a command or with an option of the group."""
+    own = {name for option in group.get_params(click.Context(group)) for name in option.opts}
+    if arguments and (arguments[0] in group.commands or arguments[0] in own):
+        return list(arguments)
+    return ["open", *arguments]
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    from engine.cli.main import cli
+    from engine.cli.main import main as run_command
+
+    cli.add_command(open_workbench)
+    return run_command(with_default_command(cli, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
