@@ -27,7 +27,7 @@ lint: $(VENV)/.ready-dev  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "some files are not formatted: make format" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo
+	@said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said"; exit 1; }
 
 format: $(VENV)/.ready-dev  ## rewrite the sources the way ruff formats them
 	@$(BIN)/ruff check --quiet --fix .

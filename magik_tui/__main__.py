@@ -35,7 +35,7 @@ def open_workbench(context: click.Context, project: Path, variant: str | None, s
 
 def with_default_command(group: click.Group, arguments: Sequence[str]) -> list[str]:
     """Return the arguments with "open" before them, unless they begin with a command or with an option of the group."""
-    own = {name for option in group.get_params(click.Context(group)) for name in option.opts}
+    own = {name for option in group.get_params(click.Context(group, **group.context_settings)) for name in option.opts}
     if arguments and (arguments[0] in group.commands or arguments[0] in own):
         return list(arguments)
     return ["open", *arguments]

@@ -72,11 +72,6 @@ def test_only_the_commands_know_a_terminal() -> None:
     assert not loaded_by(*modules_of(engine, leave_out=("cli",))) & {"textual", "rich", "click", "magik_tui", "layouts"}
 
 
-def test_pictures_are_opened_by_the_dataset_only() -> None:
-    """Configuration, graph and operators load without an image library."""
-    assert "PIL" not in loaded_by(*modules_of(engine, leave_out=(*BORDER, "dataset", "calibrate", "quantize")))
-
-
 def test_workbench_computes_nothing() -> None:
     """All of the workbench loads without onnx, onnxruntime and numpy: the screen is up before any of them would be."""
     assert not loaded_by(*modules_of(magik_tui), *modules_of(layouts)) & {"onnx", "onnxruntime", "numpy", "PIL"}
@@ -92,3 +87,10 @@ def test_files_are_rooms_not_halls(folder: str) -> None:
     """No source file is longer than one can keep in one's head."""
     lines = {p: len(p.read_text("utf-8").splitlines()) for p in (ROOT / folder).rglob("*.py")}
     assert {str(p.relative_to(ROOT)): n for p, n in lines.items() if n > MOST_LINES} == {}
+
+
+@pytest.mark.parametrize("package", ["engine", "magik_tui", "layouts"])
+def test_every_room_has_a_door(package: str) -> None:
+    """A folder of modules without `__init__.py` would be outside the contracts."""
+    folders = {p.parent for p in (ROOT / package).rglob("*.py")}
+    assert [str(f.relative_to(ROOT)) for f in sorted(folders) if not (f / "__init__.py").is_file()] == []
