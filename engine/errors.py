@@ -1,6 +1,7 @@
 """Every error the engine raises on purpose: one short tree.
 
-Each error carries its fields, speaks to the person who can act on it, and pickles, so that it crosses a process border whole.
+Each error carries its fields, speaks to the person who can act on it, and pickles, so that it crosses a process
+border whole.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 class MagikError(Exception):
     """Base of the tree.
 
-    `where` names what is at fault (a file, a key, a node), `line` and `column` count from 1, `hint` says what to do next.
+    `where` names what is at fault (a file, a key, a node), `line` and `column` count from 1, `hint` says what to do
+    next.
     """
 
     exit_code = EXIT_FAILED
@@ -52,7 +54,7 @@ class UsageError(MagikError):
 
 
 class ConfigError(MagikError):
-    """magik.cfg (or a bit file) is broken: unreadable, not JSON, a value of the wrong type or outside the legal ones."""
+    """magik.cfg (or a bit file) is broken: unreadable, not JSON, a value of the wrong type or not a legal one."""
 
     exit_code = EXIT_USAGE
 
