@@ -7,7 +7,8 @@ ARGS    ?=
 
 VENV := .venv
 BIN  := $(VENV)/bin
-PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
+LOCK := $(if $(shell command -v flock),flock Makefile)  # two makes at once: the second waits, then finds all installed
+PIP  := $(LOCK) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -55,7 +56,7 @@ $(VENV)/.ready-venv:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "$(PYTHON) cannot make environments here. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once, about a minute)" >&2
-	@$(PYTHON) -m venv $(VENV)
+	@$(LOCK) $(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.ready-run: pyproject.toml constraints.txt | $(VENV)/.ready-venv
