@@ -1,7 +1,7 @@
 """magik.cfg as one immutable value.
 
-`load_config` reads the file, `override` applies `--set KEY=VALUE`; both say what is wrong by file, line and column, or by
-flag. What can be understood is understood with a warning: spellings of the vendor's guide, other case, an unknown key.
+`load_config` reads the file, `override` applies `--set KEY=VALUE`; both say what is wrong by file, line and column, or
+by flag. What can be understood is, with a warning: spellings of the vendor's guide, other case, an unknown key.
 """
 
 from __future__ import annotations

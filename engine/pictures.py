@@ -1,0 +1,98 @@
+"""One picture file -> the pixels a network takes.
+
+The vendor's resize is not public. This is the project's own definition: decode, convert to the colour order, then
+resize straight to the network's size, aspect ratio not kept, no border, with Pillow's bilinear filter (which widens its
+support when it shrinks, so that every source pixel counts). EXIF, colour profiles and transparency are ignored.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from engine.errors import DataError
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")  # MPO: what many cameras call JPEG
+CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
+MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns from the same number on
+MAX_FILE_BYTES = 512 << 20
+
+
+def load_picture(path: Path, *, height: int, width: int, channels: int, color: str) -> NDArray[np.uint8]:
+    """Return the picture at `path` as uint8 of shape (height, width, channels), its channels in the order of `color`.
+
+    `color` is RGB, BGR or GRAY. DataError, naming the file, when it cannot be read, is no picture, is damaged or has
+    more than `MAX_PIXELS` pixels, and when `color` does not give `channels`.
+    """
+    return decode_picture(read_bytes(path), str(path), height=height, width=width, channels=channels, color=color)
+
+
+def decode_picture(data: bytes, where: str, *, height: int, width: int, channels: int, color: str) -> NDArray[np.uint8]:
+    """Do what `load_picture` does for the bytes of a file that goes by the name `where`."""
+    if CHANNELS.get(color) != channels:
+        fitting = " or ".join(name for name, count in CHANNELS.items() if count == channels) or ".bin samples"
+        raise DataError(f"{color} does not fit an input of {channels} channels, expected {fitting}", where=where)
+    mode = "L" if color == "GRAY" else "RGB"
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            if opened.width * opened.height > MAX_PIXELS:  # known from the header, nothing is decoded yet
+                raise _bomb(where)
+            resized = _plain(opened, mode, where).resize((width, height), Image.Resampling.BILINEAR)
+    except DataError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _bomb(where) from error
+    except UnidentifiedImageError as error:
+        raise DataError("not a picture, or its header is damaged", where=where) from error
+    except Exception as error:  # a decoder fed with damaged bytes may raise anything at all
+        raise DataError(f"the picture is damaged: {error or type(error).__name__}", where=where) from error
+    pixels = np.asarray(resized, dtype=np.uint8).reshape(height, width, channels)
+    return np.ascontiguousarray(pixels[:, :, ::-1] if color == "BGR" else pixels)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of the regular file at `path`; DataError when it is none, cannot be read or is too large."""
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise DataError("not a regular file", where=str(path))
+            if info.st_size > MAX_FILE_BYTES:
+                raise DataError(f"{info.st_size} bytes, expected at most {MAX_FILE_BYTES}", where=str(path))
+            return file.read(MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=str(path)) from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end, should `path` be a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _plain(picture: Image.Image, mode: str, where: str) -> Image.Image:
+    """Return `picture` with 8 bits a channel in `mode`, L or RGB."""
+    if picture.mode == "F":
+        raise DataError("a floating point picture, expected 8 or 16 bits", where=where)
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise DataError("a 32 bit picture, expected 8 or 16 bits", where=where)
+        picture = Image.fromarray((values >> 8).astype(np.uint8))
+    elif picture.mode == "P":
+        picture = picture.convert("RGBA")  # straight to RGB, Pillow warns of palettes that carry transparency
+    elif picture.mode in ("1", "LA", "La"):
+        picture = picture.convert("L")
+    if picture.mode not in ("L", "RGB"):
+        picture = picture.convert("RGB")
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _bomb(where: str) -> DataError:
+    return DataError(f"the picture claims more than {MAX_PIXELS} pixels", where=where, hint="scale it down")

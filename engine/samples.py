@@ -1,0 +1,157 @@
+"""What a calibration or debug folder holds: samples, found and named, not yet loaded.
+
+A data set is a folder of pictures, one sample each, or a folder of sample folders with one .bin per input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DataError
+from engine.events import Log, Report, silent
+from engine.pictures import EXTENSIONS, read_bytes
+
+_CLUTTER = frozenset({"thumbs.db", "desktop.ini"})  # what file managers leave behind
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample: the name it is shown under, its files (one picture, or .bin files sorted by name), its content key.
+
+    `key` is "" until the files have been read; `sample_key` and `dataset.iter_samples` give it.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    key: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        return self.paths[0].suffix.lower() in EXTENSIONS
+
+
+def list_samples(path: str | Path, report: Report = silent) -> tuple[Sample, ...]:
+    """Return the samples at `path`, sorted by name, without opening them.
+
+    `path` is a picture, a .bin file, a folder of pictures, a folder of sample folders, or one sample folder. Hidden
+    files are passed over, other strangers reported once. DataError names what is missing and says what was expected.
+    """
+    root = Path(path)
+    if not str(path) or not os.path.exists(path):
+        raise DataError("no such file or folder, expected pictures or sample folders of .bin files", where=str(path))
+    if not os.path.isdir(root):
+        if _is_bin(root) or root.suffix.lower() in EXTENSIONS:
+            return (Sample(_shown_name(root), (root,)),)
+        raise DataError(f"expected a picture ({_extensions()}) or a .bin file", where=str(path))
+    entries = _entries(root)
+    files = [entry for entry in entries if not os.path.isdir(entry)]
+    pictures = [file for file in files if file.suffix.lower() in EXTENSIONS]
+    if pictures:
+        _tell_of_strangers(root, entries, pictures, report)
+        return tuple(Sample(_shown_name(picture), (picture,)) for picture in pictures)
+    bins = [file for file in files if _is_bin(file)]
+    if bins:
+        _tell_of_strangers(root, entries, bins, report)
+        return (Sample(_shown_name(root), tuple(bins)),)
+    return _sample_folders(root, entries, report)
+
+
+def sample_key(sample: Sample) -> str:
+    """Return the content key of `sample`: equal files, equal key. DataError when a file cannot be read."""
+    return content_key(sample, [read_bytes(path) for path in sample.paths])
+
+
+def content_key(sample: Sample, contents: list[bytes]) -> str:
+    """Return the key of `sample` whose files, in the order of `paths`, hold `contents`.
+
+    A picture's name is not part of it; those of .bin files are, since they decide which input each one feeds.
+    """
+    digest = hashlib.blake2b(digest_size=32)
+    for path, data in zip(sample.paths, contents, strict=True):
+        name = b"" if sample.is_picture else os.fsencode(path.name)
+        digest.update(b"%d %d " % (len(name), len(data)) + name)
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def match_inputs(sample: Sample, names: Sequence[str]) -> dict[str, Path]:
+    """Return the file of `sample` for each input of `names`, in that order.
+
+    A file belongs to the longest input name its own name begins with ("/" in an input's name may be "_" in the file's).
+    A file that no name fits is left out; DataError when an input has no file, or several.
+    """
+    found: dict[str, list[Path]] = {name: [] for name in names}
+    for path in sample.paths:
+        owner = _owner(path, names)
+        if owner is not None:
+            found[owner].append(path)
+    have = ", ".join(map(_shown_name, sample.paths))
+    for name, paths in found.items():
+        if not paths:
+            raise DataError(f"no file for input {name}: expected {name}*.bin, found {have}", where=sample.name)
+        if len(paths) > 1:
+            several = ", ".join(map(_shown_name, paths))
+            raise DataError(f"several files for input {name}: {several}", where=sample.name)
+    return {name: paths[0] for name, paths in found.items()}
+
+
+def unclaimed(sample: Sample, names: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files of `sample` that belong to none of the inputs `names`."""
+    return tuple(path for path in sample.paths if _owner(path, names) is None)
+
+
+def _owner(path: Path, names: Sequence[str]) -> str | None:
+    fitting = [name for name in names if path.name.startswith((name, name.replace("/", "_")))]
+    return max(fitting, key=len, default=None)
+
+
+def _sample_folders(root: Path, entries: list[Path], report: Report) -> tuple[Sample, ...]:
+    samples, taken, pictures_below = [], [], False
+    for folder in filter(os.path.isdir, entries):
+        inside = _entries(folder)
+        bins = tuple(file for file in inside if _is_bin(file))
+        if bins:
+            samples.append(Sample(_shown_name(folder), bins))
+            taken.append(folder)
+        elif not pictures_below:
+            pictures_below = any(file.suffix.lower() in EXTENSIONS for file in inside)
+    if not samples:
+        hint = "there are pictures one folder below: name that folder" if pictures_below else ""
+        expected = f"pictures ({_extensions()}) or sample folders of .bin files"
+        raise DataError(f"the folder holds no samples, expected {expected}", where=str(root), hint=hint)
+    _tell_of_strangers(root, entries, taken, report)
+    return tuple(samples)
+
+
+def _is_bin(path: Path) -> bool:
+    return path.suffix.lower() == ".bin"
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in `folder`, sorted by name, without hidden files and the clutter of file managers."""
+    try:
+        inside = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(folder)) from error
+    return [entry for entry in inside if not entry.name.startswith(".") and entry.name.lower() not in _CLUTTER]
+
+
+def _tell_of_strangers(root: Path, entries: list[Path], taken: list[Path], report: Report) -> None:
+    strangers = sorted(set(entries) - set(taken))
+    if strangers:
+        names = ", ".join(_shown_name(path) for path in strangers[:3]) + (", ..." if len(strangers) > 3 else "")
+        text = f"{root}: no sample in {len(strangers)} of {len(entries)} entries: {names}"
+        report(Log(text, level="warning", source="dataset"))
+
+
+def _shown_name(path: Path) -> str:
+    """Return the name of `path` as text that can be encoded, whatever bytes the file system holds."""
+    return os.path.basename(os.path.abspath(path)).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _extensions() -> str:
+    return " ".join(sorted(extension[1:] for extension in EXTENSIONS))
