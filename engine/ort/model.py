@@ -1,0 +1,140 @@
+"""Lowered steps -> ONNX models, one per run of steps that share an operator-set version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from ..ir import TensorType
+from ..numerics import Array
+from ..ops.lowering import OPSET, Step
+
+IR_VERSION = 10
+CONTRIB = {"com.microsoft": 1, "ai.onnx.ml": 3}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Steps that run in one session; `reads` come from outside, `makes` is everything its steps produce."""
+
+    opset: int
+    steps: tuple[Step, ...]
+    reads: tuple[str, ...]
+    makes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What a model is built for: the types of the tensors fed to it, the tensors wanted, and which of both lie as NHWC in memory."""
+
+    feeds: Mapping[str, TensorType]
+    wanted: Sequence[str]
+    nhwc: frozenset[str] = field(default_factory=frozenset)
+
+
+def opset_of(step: Step, opsets: Mapping[str, int]) -> int:
+    """Return the operator-set version a step must run under: ours, unless it is a source operator whose meaning has changed since."""
+    raw = step.raw
+    if raw is None or raw.domain:
+        return OPSET
+    version = opsets.get("", OPSET)
+    if version == OPSET:
+        return OPSET
+    try:
+        then = onnx.defs.get_schema(raw.op, max_inclusive_version=version)
+        now = onnx.defs.get_schema(raw.op, max_inclusive_version=OPSET)
+    except onnx.defs.SchemaError:
+        return version
+    has_graph = any(a.type in (onnx.defs.OpSchema.AttrType.GRAPH, onnx.defs.OpSchema.AttrType.GRAPHS) for a in then.attributes.values())
+    return OPSET if then.since_version == now.since_version and not has_graph else version
+
+
+def segments(steps: Sequence[Step], constants: Mapping[str, Array], opsets: Mapping[str, int]) -> list[Segment]:
+    """Split steps into runs of one version. Steps are in topological order; each joins the last run that may hold it."""
+    runs: list[tuple[int, list[Step]]] = []
+    place: dict[str, int] = {}
+    for step in steps:
+        version = opset_of(step, opsets)
+        earliest = max((place.get(t, 0) for t in (*step.inputs, *(step.raw.captured if step.raw else ()))), default=0)
+        index = next((i for i in range(len(runs) - 1, earliest - 1, -1) if runs[i][0] == version), None)
+        if index is None:
+            runs.append((version, []))
+            index = len(runs) - 1
+        runs[index][1].append(step)
+        for t in step.outputs:
+            place[t] = index
+    return [_segment(version, run, constants) for version, run in runs]
+
+
+def _segment(version: int, steps: list[Step], constants: Mapping[str, Array]) -> Segment:
+    makes = frozenset(t for s in steps for t in s.outputs if t)
+    reads = (t for s in steps for t in (*s.inputs, *(s.raw.captured if s.raw else ())) if t and t not in makes and t not in constants)
+    return Segment(version, tuple(steps), tuple(dict.fromkeys(reads)), makes)
+
+
+def nodes_of(step: Step) -> list[onnx.NodeProto]:
+    """Return the ONNX nodes of one step."""
+    if step.raw is None:
+        return [helper.make_node(step.op, list(step.inputs), list(step.outputs), domain=step.domain, **dict(step.attrs))]
+    node = onnx.NodeProto()
+    node.ParseFromString(step.raw.payload)
+    node.name = ""
+    rename(node, dict(step.attrs.get("rename") or {}))
+    return [node]
+
+
+def rename(node: onnx.NodeProto, names: Mapping[str, str]) -> None:
+    """Rename tensors that a node reads, in its subgraphs too (names are unique across nested scopes, so nothing is shadowed)."""
+    if not names:
+        return
+    node.input[:] = [names.get(t, t) for t in node.input]
+    for attribute in node.attribute:
+        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+            for inner in graph.node:
+                rename(inner, names)
+            for out in graph.output:
+                out.name = names.get(out.name, out.name)
+
+
+def build(segment: Segment, request: Request, constants: Mapping[str, Array], opsets: Mapping[str, int]) -> bytes:
+    """Serialize one segment; feeds and wanted tensors named in `request.nhwc` are transposed at the border."""
+    nodes: list[onnx.NodeProto] = []
+    inputs, outputs = [], []
+    for name in segment.reads:
+        kind = request.feeds[name]
+        shape, fed = list(kind.shape), name
+        if name in request.nhwc:
+            shape = [shape[0], *shape[2:], shape[1]]
+            fed = "\x1enhwc:" + name
+            nodes.append(helper.make_node("Transpose", [fed], [name], perm=[0, 3, 1, 2]))
+        inputs.append(helper.make_tensor_value_info(fed, helper.np_dtype_to_tensor_dtype(np.dtype(kind.dtype)), shape))
+    for step in segment.steps:
+        nodes += nodes_of(step)
+    for name in request.wanted:
+        if name not in segment.makes:
+            continue
+        given = name
+        if name in request.nhwc:
+            given = "\x1enhwc:" + name
+            nodes.append(helper.make_node("Transpose", [name], [given], perm=[0, 2, 3, 1]))
+        outputs.append(onnx.ValueInfoProto(name=given))
+    used = {t for n in nodes for t in n.input} | {t for s in segment.steps if s.raw for t in s.raw.captured}
+    tensors = [tensor(name, value) for name, value in constants.items() if name in used]
+    graph = helper.make_graph(nodes, "magik", inputs, outputs, tensors)
+    domains = {**CONTRIB, **{d: v for d, v in opsets.items() if d}, "": segment.opset}
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in domains.items()], ir_version=IR_VERSION)
+    return bytes(model.SerializeToString())
+
+
+def tensor(name: str, value: Array) -> onnx.TensorProto:
+    """Return an array as an initializer."""
+    value = np.ascontiguousarray(value) if value.ndim else value
+    if value.dtype.kind in "OSU":
+        return onnx.numpy_helper.from_array(value, name)
+    proto = onnx.TensorProto(name=name, dims=value.shape, data_type=helper.np_dtype_to_tensor_dtype(value.dtype))
+    proto.raw_data = value.tobytes()
+    return proto

@@ -1,0 +1,167 @@
+"""Sessions: lowered steps, compiled once, run many times into buffers that are used again.
+
+onnxruntime's graph optimizers are traps for integer arithmetic carried in floats: the ones that move multipliers into integer weights,
+quantize float weights, or replace quantize-dequantize pairs by kernels with another rounding are switched off; a test compares every
+operator with its reference under exactly these options.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from ..errors import ModelError, WorkError
+from ..ir import TensorType
+from ..numerics import Array
+from ..ops.lowering import Builder
+from .model import Request, Segment, build, segments
+
+ort.set_default_logger_severity(4)
+
+UNSAFE = ["WeightBiasQuantization", "ConvMulFusion", "ConvAddFusion", "QDQSelectorActionTransformer", "QDQPropagationTransformer"]
+VERSION = f"onnxruntime-{ort.__version__}"
+
+
+def open_session(data: bytes, *, threads: int = 0, what: str = "the lowered model") -> ort.InferenceSession:
+    """Open a session on serialized ONNX with the options that keep integers exact. Raises WorkError with onnxruntime's words."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
+    except Exception as error:  # onnxruntime raises a family of its own without a common base
+        raise WorkError(f"onnxruntime cannot run {what}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of onnxruntime's message, without its banner."""
+    lines = str(error).strip().splitlines()
+    return lines[0].split("] : ")[-1][:400] if lines else type(error).__name__
+
+
+class Program:
+    """Lowered steps compiled for given feeds and wanted tensors; threads may run it at once, each with its own `Runner`."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        feeds: Mapping[str, TensorType],
+        wanted: Sequence[str],
+        *,
+        types: Mapping[str, TensorType] | None = None,
+        opsets: Mapping[str, int] | None = None,
+        nhwc: bool = False,
+        threads: int = 0,
+    ) -> None:
+        self.types = {**(types or {}), **feeds}
+        self.wanted = tuple(wanted)
+        opsets = opsets or {}
+        parts = segments(builder.steps, builder.constants, opsets)
+        crossing = {t for p in parts for t in p.reads} - set(feeds)
+        shown = dict.fromkeys((*wanted, *sorted(crossing)))
+        self.nhwc = frozenset(t for t in (*feeds, *shown) if nhwc and t in self.types and len(self.types[t].shape) == 4)
+        request = Request(self.types, tuple(shown), self.nhwc)
+        self.parts: list[tuple[Segment, ort.InferenceSession]] = []
+        for part in parts:
+            missing = [t for t in part.reads if t not in self.types]
+            if missing:
+                raise ModelError(f"the type of tensor {missing[0]!r} is not known", where=part.steps[0].op)
+            data = build(part, request, builder.constants, opsets)
+            self.parts.append((part, open_session(data, threads=threads, what=_describe(part))))
+        self._local = threading.local()
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run on this thread's buffers and return the wanted tensors; they are valid until this thread's next run.
+
+        Tensors in `self.nhwc` are fed and returned as contiguous NHWC arrays.
+        """
+        runner = getattr(self._local, "runner", None)
+        if runner is None:
+            runner = self._local.runner = Runner(self)
+        return runner.run(feeds)
+
+
+class Runner:
+    """One thread's bindings and buffers of a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.values: dict[str, Array] = {}
+        self.bindings: list[tuple[Any, Any, dict[str, str], list[tuple[str, str]]]] = []
+        self.held: list[Any] = []
+        for part, session in program.parts:
+            binding = session.io_binding()
+            inputs = {border_name(t, program.nhwc): t for t in part.reads}
+            loose: list[tuple[str, str]] = []
+            for out in session.get_outputs():
+                name = out.name.removeprefix("\x1enhwc:")
+                buffer = self._buffer(name, out)
+                if buffer is None:
+                    binding.bind_output(out.name, "cpu")
+                    loose.append((name, out.name))
+                    continue
+                value = ort.OrtValue.ortvalue_from_numpy(buffer)
+                self.held.append(value)
+                self.values[name] = buffer
+                binding.bind_ortvalue_output(out.name, value)
+            self.bindings.append((session, binding, inputs, loose))
+
+    def _buffer(self, name: str, out: Any) -> Array | None:
+        """Allocate the place of an output whose type is known; None leaves it to onnxruntime."""
+        kind = self.program.types.get(name)
+        if kind is None or kind.dtype in ("object", "str") or not out.type.startswith("tensor("):
+            return None
+        shape = kind.shape
+        if name in self.program.nhwc:
+            shape = (shape[0], *shape[2:], shape[1])
+        return np.zeros(shape, _ORT_TYPES.get(out.type, kind.dtype))
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        values: dict[str, Array] = {**self.values, **feeds}
+        for session, binding, inputs, loose in self.bindings:
+            for fed, name in inputs.items():
+                binding.bind_cpu_input(fed, np.ascontiguousarray(values[name]))
+            try:
+                session.run_with_iobinding(binding)
+            except Exception as error:  # onnxruntime raises a family of its own without a common base
+                raise WorkError(f"onnxruntime failed: {first_line(error)}") from error
+            if loose:
+                found = dict(zip((o.name for o in session.get_outputs()), binding.get_outputs(), strict=True))
+                for name, shown in loose:
+                    values[name] = found[shown].numpy()
+        return {t: values[t] for t in self.program.wanted}
+
+
+_ORT_TYPES = {
+    f"tensor({k})": v
+    for k, v in {
+        "float": "float32",
+        "double": "float64",
+        "bool": "bool",
+        **{f"{s}int{n}": f"{s}int{n}" for s in ("", "u") for n in (8, 16, 32, 64)},
+    }.items()
+}
+
+
+def border_name(tensor: str, nhwc: frozenset[str]) -> str:
+    """Return the name under which a tensor crosses a session's border."""
+    return "\x1enhwc:" + tensor if tensor in nhwc else tensor
+
+
+def _describe(part: Segment) -> str:
+    return f"{len(part.steps)} operators ({part.steps[0].op} to {part.steps[-1].op})"
+
+
+def run_steps(builder: Builder, feeds: Mapping[str, Array], wanted: Sequence[str], opsets: Mapping[str, int] | None = None) -> list[Array]:
+    """Run lowered steps once on arrays in model layout and return the wanted tensors: for tests and for one-off questions."""
+    types = {t: TensorType(v.shape, v.dtype.name) for t, v in feeds.items()}
+    kinds = {t: TensorType(v.shape, v.dtype.name) for t, v in builder.constants.items()}
+    program = Program(builder, types, wanted, types=kinds, opsets=opsets)
+    found = program.run(feeds)
+    return [np.array(found[t]) for t in wanted]
