@@ -78,16 +78,14 @@ SCHEMA: tuple[Key, ...] = (
         "MEAN",
         "numbers",
         (),
-        "What is subtracted from the pixels (0 to 255): one number, one per channel, or a list of those per input; "
-        "empty: 0.",
+        "What is subtracted from the pixels (0 to 255): one number, one per channel, or a list of those per input; empty: 0.",
         template=True,
     ),
     Key(
         "NORMAL",
         "numbers",
         (),
-        "What the pixels are divided by after MEAN: one number, one per channel, or a list of those per input; "
-        "empty: 1.",
+        "What the pixels are divided by after MEAN: one number, one per channel, or a list of those per input; empty: 1.",
         nonzero=True,
         template=True,
     ),

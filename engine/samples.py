@@ -41,14 +41,18 @@ def list_samples(path: str | Path, report: Report = silent) -> tuple[Sample, ...
     files are passed over, other strangers reported once. DataError names what is missing and says what was expected.
     """
     root = Path(path)
-    if not str(path) or not os.path.exists(path):
-        raise DataError("no such file or folder, expected pictures or sample folders of .bin files", where=str(path))
-    if not os.path.isdir(root):
+    try:
+        root.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        expected = "expected a folder of pictures, or of sample folders of .bin files"
+        raise DataError(f"cannot be read: {reason}; {expected}", where=str(path)) from error
+    if not root.is_dir():
         if _is_bin(root) or root.suffix.lower() in EXTENSIONS:
             return (Sample(_shown_name(root), (root,)),)
         raise DataError(f"expected a picture ({_extensions()}) or a .bin file", where=str(path))
     entries = _entries(root)
-    files = [entry for entry in entries if not os.path.isdir(entry)]
+    files = [entry for entry in entries if not _is_folder(entry)]
     pictures = [file for file in files if file.suffix.lower() in EXTENSIONS]
     if pictures:
         _tell_of_strangers(root, entries, pictures, report)
@@ -111,7 +115,7 @@ def _owner(path: Path, names: Sequence[str]) -> str | None:
 
 def _sample_folders(root: Path, entries: list[Path], report: Report) -> tuple[Sample, ...]:
     samples, taken, pictures_below = [], [], False
-    for folder in filter(os.path.isdir, entries):
+    for folder in filter(_is_folder, entries):
         inside = _entries(folder)
         bins = tuple(file for file in inside if _is_bin(file))
         if bins:
@@ -125,6 +129,13 @@ def _sample_folders(root: Path, entries: list[Path], report: Report) -> tuple[Sa
         raise DataError(f"the folder holds no samples, expected {expected}", where=str(root), hint=hint)
     _tell_of_strangers(root, entries, taken, report)
     return tuple(samples)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # not ours to look at
+        return False
 
 
 def _is_bin(path: Path) -> bool:
@@ -150,7 +161,8 @@ def _tell_of_strangers(root: Path, entries: list[Path], taken: list[Path], repor
 
 def _shown_name(path: Path) -> str:
     """Return the name of `path` as text that can be encoded, whatever bytes the file system holds."""
-    return os.path.basename(os.path.abspath(path)).encode("utf-8", "backslashreplace").decode("utf-8")
+    name = path.name or path.resolve().name  # the folder "." has a name as well
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _extensions() -> str:
