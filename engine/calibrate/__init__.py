@@ -1,0 +1,17 @@
+"""From samples to ranges: what is seen of a feature, and the methods that choose its range and the scales of weights."""
+
+from engine.calibrate.methods import FEATURE_METHODS, Solve, default_feature_method
+from engine.calibrate.observe import Observation, Observer, merge, observe
+from engine.calibrate.weights import WEIGHT_METHODS, weight_scales
+
+__all__ = [
+    "FEATURE_METHODS",
+    "WEIGHT_METHODS",
+    "Observation",
+    "Observer",
+    "Solve",
+    "default_feature_method",
+    "merge",
+    "observe",
+    "weight_scales",
+]

@@ -1,0 +1,117 @@
+"""KL: the threshold whose clipped and coarsened histogram is closest to what was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calibrate.density import Array, magnitudes
+from engine.calibrate.observe import Observation
+from engine.calibrate.ranges import observed, usable
+
+BINS = 2048
+
+_CHUNK = 1 << 13  # numbers per temporary: a dozen of them stay in the first two caches
+_TINY = 1e-300  # keeps the logarithm of an empty level finite; its weight is zero
+_STRIDES = (64, 8, 1)
+
+
+def solve(seen: Observation, bits: int) -> tuple[float, float]:
+    """Return the range that `threshold` keeps of |x|: both ends are clipped at it, inside the observed range."""
+    signed = seen.minimum < 0 < seen.maximum
+    levels = 1 << (bits - 1 if signed else bits)
+    if levels >= BINS or seen.zeros == seen.count:
+        return observed(seen, bits)
+    kept = threshold(smooth(magnitudes(seen, BINS), BINS // levels), levels)
+    limit = seen.magnitude * kept / BINS
+    return usable(max(seen.minimum, -limit), min(seen.maximum, limit), bits)
+
+
+def smooth(histogram: Array, half: int) -> Array:
+    """Return the histogram (n,) under a box of 2*half + 1 bins, twice, mirrored at both ends; the mass stays."""
+    width = 2 * half + 1
+    for _ in range(2):
+        rising = _rising(np.pad(histogram, half, mode="symmetric"))
+        histogram = (rising[width:] - rising[:-width]) / width
+    return histogram
+
+
+def threshold(histogram: Array, levels: int) -> int:
+    """Return the number of bins i in levels..n to keep: the one of least divergence, the smallest of equals.
+
+    Only candidates whose lower bound does not already exceed a divergence found are computed; the result is that of all.
+    """
+    curve = Curve(histogram, levels)
+    kept = np.arange(levels, histogram.size + 1)
+    bound = curve.bound(kept)
+    found = np.full(kept.size, np.inf)
+    open_ = np.isfinite(bound)
+    for stride in _STRIDES:
+        chosen = np.flatnonzero(open_ & ((kept - histogram.size) % stride == 0))
+        found[chosen] = curve.divergence(kept[chosen])
+        open_[chosen] = False
+        open_ &= bound <= found.min() * (1 + 1e-9) + 1e-12
+    return int(kept[np.argmin(found)])
+
+
+class Curve:
+    """The divergence of every candidate, from running sums: each costs its levels, not its bins.
+
+    Candidate i clips P to its first i bins, the tail added to the last, and merges those bins (without the tail) into
+    `levels` equal levels with fractional edges; Q spreads each level evenly over its bins that are not empty. A candidate
+    whose last bin is empty would put the tail where Q is zero: its divergence is infinite.
+    """
+
+    def __init__(self, histogram: Array, levels: int) -> None:
+        share = histogram / histogram.sum()
+        full = (share > 0).astype(np.float64)
+        self._levels = levels
+        self._share, self._full = np.append(share, 0.0), np.append(full, 0.0)
+        self._mass, self._fill = _rising(share), _rising(full)
+        self._mass[-1] = 1.0  # no rounding may look like a tail
+        self._entropy = _rising(share * np.log(np.where(share > 0, share, 1.0)))
+
+    def bound(self, kept: NDArray[np.int64]) -> Array:
+        """Return a lower bound (k,) of the divergence: that of two groups, the last bin and all before it (log-sum)."""
+        end, inside = self._end(kept), self._mass[kept]
+        edge = kept - kept / self._levels
+        whole = edge.astype(np.int64)
+        part = edge - whole
+        mass = inside - self._mass[whole] - part * self._share[whole]
+        level = mass / np.maximum(self._fill[kept] - self._fill[whole] - part * self._full[whole], _TINY)
+        rest, spread = 1.0 - end, inside - level
+        usable_ = (self._share[kept - 1] > 0) & (level > 0)
+        gain = np.where(rest > _TINY, rest * np.log(np.maximum(rest, _TINY) / np.maximum(spread, _TINY)), 0.0)
+        return np.where(usable_, gain + end * np.log(end / np.maximum(level, _TINY)), np.inf)
+
+    def divergence(self, kept: NDArray[np.int64]) -> Array:
+        """Return sum P ln(P/Q) (k,) of candidates whose last bin is not empty."""
+        rows = max(1, _CHUNK // self._levels)
+        parts = [self._divergence(kept[start : start + rows]) for start in range(0, kept.size, rows)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _divergence(self, kept: NDArray[np.int64]) -> Array:
+        edges = np.arange(self._levels + 1) * kept[:, None]
+        whole = edges // self._levels
+        part = (edges - whole * self._levels) / self._levels
+        share, below = self._share[whole], self._mass[whole]
+        mass = np.diff(below + part * share, axis=1)
+        fill = np.diff(self._fill[whole] + part * self._full[whole], axis=1)
+        level = mass / np.maximum(fill, _TINY)
+        share *= part > 0  # what lies in a bin that two levels divide
+        within = np.diff(below, axis=1) - share[:, :-1]
+        divided = level[:, 1:] + part[:, 1:-1] * (level[:, :-1] - level[:, 1:])
+        tall, mixed = np.log(np.maximum(level, _TINY)), np.log(np.maximum(divided, _TINY))
+        cross = (within * tall).sum(axis=1) + (share[:, 1:-1] * mixed).sum(axis=1)
+        end = self._end(kept)
+        tail = end - self._share[kept - 1]
+        distance: Array = self._entropy[kept - 1] + end * np.log(end) - cross - tail * tall[:, -1]
+        return distance
+
+    def _end(self, kept: NDArray[np.int64]) -> Array:
+        end: Array = self._share[kept - 1] + 1.0 - self._mass[kept]
+        return np.maximum(end, _TINY)
+
+
+def _rising(values: Array) -> Array:
+    return np.concatenate([[0.0], np.cumsum(values)])
