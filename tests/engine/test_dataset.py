@@ -164,7 +164,8 @@ def test_a_picture_feeds_the_one_input(folder: Path) -> None:
     (sample, *_) = list_samples(folder)
     feeds = load_sample(sample, [RGB])
     assert list(feeds) == ["data"]
-    assert (feeds["data"].shape, feeds["data"].dtype) == ((1, 6, 8, 3), np.uint8)
+    assert feeds["data"].shape == (1, 6, 8, 3)
+    assert feeds["data"].dtype == np.uint8
     alone = load_picture(sample.paths[0], height=6, width=8, channels=3, color="RGB")
     np.testing.assert_array_equal(feeds["data"][0], alone)
 
