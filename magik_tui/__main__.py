@@ -28,9 +28,9 @@ def open_workbench(context: click.Context, project: Path, variant: str | None, s
         raise UsageError("no such project", where=str(project), hint=hint)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the workbench needs a terminal", hint=f"magik-tui run {project} prints the same table")
-    from magik_tui.app import run_workbench
+    from magik_tui.app import run
 
-    return run_workbench(project, variant=variant, settings=settings)
+    return run(project, variant=variant, settings=settings)
 
 
 def with_default_command(group: click.Group, arguments: Sequence[str]) -> list[str]:

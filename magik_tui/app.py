@@ -1,0 +1,195 @@
+"""The workbench as a program: it carries events to the pure core, and does what the core asks for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import Any, ClassVar
+
+from magik_tui import terminal
+
+terminal.quiet_textual()
+
+# textual reads its settings when it is imported, so they come first.
+from rich.console import RenderableType  # noqa: E402
+from rich.text import Text  # noqa: E402
+from textual.app import App  # noqa: E402
+from textual.binding import Binding, BindingType  # noqa: E402
+from textual.timer import Timer  # noqa: E402
+
+from magik_tui import events as ev  # noqa: E402
+from magik_tui import wire  # noqa: E402
+from magik_tui.bridge import Bridge, engine_command, engine_environment  # noqa: E402
+from magik_tui.screens.workbench import WorkbenchScreen  # noqa: E402
+from magik_tui.state import State, update  # noqa: E402
+
+FRAME = 0.25  # seconds between two frames that the worker causes; what the user causes is drawn at once
+
+
+class Workbench(App[None]):
+    """The workbench on one project.
+
+    `command` starts the worker (the engine's by default); `clock` gives seconds and never goes back.
+    """
+
+    CSS = resources.files("layouts").joinpath("workbench.tcss").read_text(encoding="utf-8")
+    TITLE = "magik-tui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "quit", id="app.interrupt", priority=True, show=False, tooltip="Stop the engine and quit"),
+    ]
+
+    def __init__(
+        self,
+        project: str,
+        variant: str | None = None,
+        settings: Sequence[str] = (),
+        *,
+        command: Sequence[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(ansi_color=True if terminal.without_colour() else None)
+        self.animation_level = "none"
+        self.clock = clock
+        self.bench = State(project=project, variant=variant, settings=tuple(settings))
+        self.bridge = Bridge(
+            command or engine_command(project, variant), self.hear, terminal.state_folder(), engine_environment()
+        )
+        self.signals = terminal.Signals()
+        self.crash: BaseException | str | None = None
+        self._frame: Timer | None = None
+        self._painted = 0.0
+        self._ticker: Timer | None = None
+        self._bench_screen: WorkbenchScreen | None = None
+
+    async def on_mount(self) -> None:
+        """Open the screen; the worker starts when it has been painted."""
+        self.signals.install(lambda code: self.exit(return_code=code), self.bridge.kill)
+        self._ticker = self.set_interval(1.0, self._tick, pause=True)
+        self._bench_screen = WorkbenchScreen(self.dispatch, self.bench, self.clock)
+        await self.push_screen(self._bench_screen)
+        self.call_after_refresh(self._open)
+
+    def _open(self) -> None:
+        self.dispatch(ev.Opened(self.clock()))
+
+    async def on_unmount(self) -> None:
+        """Stop the worker."""
+        await self.bridge.close()
+
+    def dispatch(self, event: ev.Event) -> None:
+        """Take what the user did: do what follows from it and draw it at once."""
+        self._apply(event)
+        self._paint()
+
+    def hear(self, event: wire.Said | ev.Exited) -> None:
+        """Take what the worker said: do what follows from it, and draw it with the next frame."""
+        if self.is_running and self._exit is False:
+            self._apply(event)
+            self._paint_soon()
+
+    def _apply(self, event: ev.Event) -> None:
+        before = self.bench
+        self.bench, effects = update(before, event)
+        for effect in effects:
+            self._perform(effect)
+        if self._ticker is not None and before.busy != self.bench.busy:
+            (self._ticker.resume if self.bench.busy else self._ticker.pause)()
+
+    def _perform(self, effect: ev.Effect) -> None:
+        match effect:
+            case ev.Start():
+                self.bridge.start()
+            case ev.Send(request):
+                self.bridge.send(request)
+            case ev.Alarm(seconds, run):
+                self.set_timer(seconds, lambda: self.hear_overdue(run))
+            case ev.Terminate():
+                self.bridge.terminate()
+
+    def hear_overdue(self, run: int) -> None:
+        """Take that a cancel was not answered in time."""
+        self.dispatch(ev.Overdue(run))
+
+    def _tick(self) -> None:
+        self._apply(ev.Tick(self.clock()))
+        self._paint_soon()
+
+    def _paint_soon(self) -> None:
+        if self._frame is not None:
+            return
+        wait = self._painted + FRAME - self.clock()
+        if terminal.backlog(self):
+            wait = FRAME
+        if wait <= 0:
+            self._paint()
+        else:
+            self._frame = self.set_timer(wait, self._paint_frame)
+
+    def _paint_frame(self) -> None:
+        self._frame = None
+        self._paint_soon() if terminal.backlog(self) else self._paint()
+
+    def _paint(self) -> None:
+        self._painted = self.clock()
+        if self._bench_screen is not None and self._bench_screen.is_mounted:
+            self._bench_screen.show(self.bench)
+
+    async def action_quit(self) -> None:
+        """Stop the worker and leave."""
+        self.exit(return_code=0)
+
+    def notify(self, message: str, **fields: Any) -> None:
+        """Show a message as it is: it may hold names, and names may hold markup."""
+        super().notify(message, **{**fields, "markup": False})
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the first error for the crash log instead of printing local variables to the terminal."""
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Leave with a crash log; textual's input thread ends here when it dies."""
+        self.crash = self.crash or sys.exception() or "\n".join(_as_text(self, each) for each in renderables)
+        self._return_code = 1
+        self._close_messages_no_wait()
+
+
+def _as_text(app: App[None], renderable: RenderableType) -> str:
+    with app.console.capture() as captured:
+        app.console.print(renderable)
+    return Text.from_ansi(captured.get()).plain
+
+
+def run(
+    project: str | os.PathLike[str],
+    variant: str | None = None,
+    settings: Sequence[str] = (),
+    *,
+    command: Sequence[str] | None = None,
+    mouse: bool = True,
+) -> int:
+    """Open the workbench on `project` until the user leaves, and return the exit code of the process.
+
+    0 after an orderly end, 1 after a crash (its log's path is printed), 143 and 129 after SIGTERM and SIGHUP. `settings`
+    are KEY=VALUE pairs that override magik.cfg. The terminal is as it was before, and no worker is left.
+    """
+    terminal.guard_decoder()
+    app = Workbench(os.fspath(project), variant, settings, command=command)
+    try:
+        app.run(mouse=mouse)
+    finally:
+        app.bridge.kill()
+    if app.signals.received is not None:
+        return 128 + app.signals.received
+    if app.crash is not None:
+        path = terminal.write_crash(app.crash, terminal.state_folder())
+        sys.stderr.write(f"magik-tui: the workbench failed; what happened is in {path or 'no file: it could not be written'}\n")
+        return 1
+    return app.return_code or 0

@@ -1,0 +1,327 @@
+"""The pure core of the workbench: `state, effects = update(state, event)`.
+
+A recorded list of events is a test of the screen; nothing here knows a terminal, a clock or a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from magik_tui import events as ev
+from magik_tui import table as tb
+from magik_tui import wire
+from magik_tui.table import Table
+
+PROTOCOL = 1
+PATIENCE = 0.8  # seconds that a cancel may take before the worker is ended; Esc has one second in all
+LOG_LINES = 1000
+EMPTY = Table()
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line for people: what happened, and how bad it is."""
+
+    level: str
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the screen shows.
+
+    `worker` is the process, `phase` the run: a run may wait for its worker, and a worker may be ready with no run.
+    `table` is shown; `kept` is the last complete one, to fall back to; `stale` says that `table` is older than the last run.
+    """
+
+    project: str
+    variant: str | None = None
+    settings: tuple[str, ...] = ()
+    soc: str = ""
+    model: str = ""
+    outputs: tuple[wire.Output, ...] = ()
+    worker: Literal["off", "starting", "ready", "stopping"] = "off"
+    phase: Literal["idle", "waiting", "running", "cancelling", "done", "failed", "cancelled"] = "idle"
+    wanted: bool = False
+    run: int = 0
+    last_id: int = 0
+    started: float = 0.0
+    now: float = 0.0
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    table: Table = EMPTY
+    kept: Table = EMPTY
+    stale: bool = False
+    cursor: int = 0
+    column: int = 0
+    note: Note | None = None
+    log: tuple[Note, ...] = ()
+    warnings: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run works or waits to."""
+        return self.phase in ("waiting", "running", "cancelling")
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began, until it ended."""
+        return self.now - self.started
+
+
+Step = tuple[State, tuple[ev.Effect, ...]]
+E = TypeVar("E")
+_steps: dict[type[Any], Callable[[State, Any], Step]] = {}
+
+
+def _on(kind: type[E]) -> Callable[[Callable[[State, E], Step]], Callable[[State, E], Step]]:
+    """Register the function that says what an event of `kind` does."""
+
+    def register(step: Callable[[State, E], Step]) -> Callable[[State, E], Step]:
+        _steps[kind] = step
+        return step
+
+    return register
+
+
+def update(state: State, event: ev.Event) -> Step:
+    """Return the state after `event`, and what is to be done about it."""
+    return _steps[type(event)](state, event)
+
+
+# The run
+
+
+@_on(ev.Opened)
+def _opened(state: State, event: ev.Opened) -> Step:
+    return _wait(replace(state, started=event.now, now=event.now))
+
+
+@_on(ev.RunAsked)
+def _run_asked(state: State, event: ev.RunAsked) -> Step:
+    if state.phase in ("waiting", "running"):
+        return replace(state, note=Note("info", "a run is at work; Esc stops it")), ()
+    if state.phase == "cancelling":
+        return replace(state, wanted=True), ()
+    state = replace(state, started=event.now, now=event.now, note=None)
+    return _begin(state) if state.worker == "ready" else _wait(state)
+
+
+def _wait(state: State) -> Step:
+    """Keep the run until the worker says hello."""
+    start = (ev.Start(),) if state.worker == "off" else ()
+    worker = "starting" if state.worker == "off" else state.worker
+    return replace(state, worker=worker, phase="waiting", wanted=True, stale=bool(state.table.rows)), start
+
+
+def _begin(state: State) -> Step:
+    run = state.last_id + 1
+    state = replace(
+        state, phase="running", wanted=False, run=run, last_id=run, stage="", done=0, total=0, warnings=0, log=(),
+        kept=state.table if state.table.complete else state.kept, stale=bool(state.table.rows), started=state.now,
+    )  # fmt: skip
+    request: dict[str, Any] = {"id": run, "do": "run"}
+    if state.settings:
+        request["set"] = list(state.settings)
+    return state, (ev.Send(request),)
+
+
+@_on(ev.CancelAsked)
+def _cancel_asked(state: State, event: ev.CancelAsked) -> Step:
+    if state.phase == "waiting":
+        state = replace(state, phase="cancelled", wanted=False, note=Note("info", "stopped before it began"))
+        # Hello comes before anything heavy is loaded: a worker that has not said it may never do.
+        return (replace(state, worker="stopping"), (ev.Terminate(),)) if state.worker == "starting" else (state, ())
+    if state.phase == "running":
+        cancel = state.last_id + 1
+        state = replace(state, phase="cancelling", last_id=cancel)
+        return state, (ev.Send({"id": cancel, "do": "cancel", "target": state.run}), ev.Alarm(PATIENCE, state.run))
+    if state.phase == "cancelling":
+        return replace(state, wanted=False), ()
+    return replace(state, note=None), ()
+
+
+@_on(ev.Overdue)
+def _overdue(state: State, event: ev.Overdue) -> Step:
+    if state.phase != "cancelling" or event.run != state.run:
+        return state, ()
+    again = state.wanted
+    note = Note("warning", "stopped; the engine did not answer and was ended, a new one starts")
+    state = replace(_fall_back(state), worker="stopping", phase="waiting" if again else "cancelled", note=note)
+    return state, (ev.Terminate(),)
+
+
+@_on(ev.Exited)
+def _exited(state: State, event: ev.Exited) -> Step:
+    if state.worker == "stopping":
+        return replace(state, worker="starting"), (ev.Start(),)
+    last = f" Its last words: {event.last_words}" if event.last_words else ""
+    note = Note("error", f"The engine's process {event.how}; r starts it again.{last}")
+    state = _logged(replace(state, worker="off", wanted=False), note)
+    if state.busy:
+        state = replace(_fall_back(state), phase="failed")
+    return replace(state, note=note), ()
+
+
+def _fall_back(state: State) -> State:
+    """Show the last complete table again instead of half a one, marked stale; half a one is better than none."""
+    if not state.kept.rows:
+        return replace(state, stale=bool(state.table.rows))
+    return _show(replace(state, stale=True), state.kept)
+
+
+def _show(state: State, table: Table) -> State:
+    """Show another table; the cursor stays on its layer, where that layer still exists."""
+    row = state.cursor
+    if state.table.rows and row < len(state.table.rows):
+        found = table.find(state.table.rows[row].name)
+        row = row if found is None else found
+    column = min(state.column, max(0, len(table.samples) - 1))
+    return replace(state, table=table, cursor=min(row, max(0, len(table.rows) - 1)), column=column)
+
+
+# What the worker says
+
+
+@_on(wire.Hello)
+def _hello(state: State, said: wire.Hello) -> Step:
+    variant = said.variant or state.variant
+    state = replace(state, worker="ready", variant=variant, project=said.project or state.project)
+    if said.protocol != PROTOCOL:
+        text = f"The engine speaks protocol {said.protocol}, this workbench {PROTOCOL}: install both from one release."
+        return replace(state, phase="failed", wanted=False, note=Note("error", text)), ()
+    return _begin(state) if state.wanted else (state, ())
+
+
+@_on(wire.Progress)
+def _progress(state: State, said: wire.Progress) -> Step:
+    if not _current(state, said.id):
+        return state, ()
+    return replace(state, stage=said.stage, done=said.done, total=said.total), ()
+
+
+@_on(wire.Layers)
+def _layers(state: State, said: wire.Layers) -> Step:
+    if not _current(state, said.id):
+        return state, ()
+    return replace(_show(state, tb.from_layers(said)), stale=False, outputs=()), ()
+
+
+@_on(wire.Sample)
+def _sample(state: State, said: wire.Sample) -> Step:
+    if not _current(state, said.id):
+        return state, ()
+    return replace(state, table=tb.with_sample(state.table, said)), ()
+
+
+@_on(wire.Log)
+def _log(state: State, said: wire.Log) -> Step:
+    if said.id is not None and not _current(state, said.id):
+        return state, ()
+    return _logged(state, Note(said.level, said.text, said.source)), ()
+
+
+@_on(wire.Garbage)
+def _garbage(state: State, said: wire.Garbage) -> Step:
+    return _logged(state, Note("warning", f"not a message ({said.why}): {said.text}", "engine")), ()
+
+
+@_on(wire.Result)
+def _result(state: State, said: wire.Result) -> Step:
+    if not _current(state, said.id):
+        return state, ()
+    value = said.value
+    state = _show(state, tb.from_document(value, state.table.samples))
+    known = {note.text for note in state.log}
+    for text in (_sentence(warning) for warning in value.warnings):
+        state = state if text in known else _logged(state, Note("warning", text))
+    state = replace(
+        state, phase="done", stale=False, kept=state.table, outputs=value.outputs,
+        soc=value.soc, model=value.model, note=_summary(state),
+    )  # fmt: skip
+    return _next(state)
+
+
+@_on(wire.Error)
+def _error(state: State, said: wire.Error) -> Step:
+    if said.id is None:
+        return _logged(state, Note("warning", f"{said.kind}: {said.message}", "engine")), ()
+    if not _current(state, said.id):
+        return state, ()
+    state = _fall_back(state)
+    if said.kind == "Cancelled":
+        return _next(replace(state, phase="cancelled", note=None))
+    note = Note("error", said.message or said.kind, said.kind)
+    return replace(_logged(state, note), phase="failed", wanted=False, note=note), ()
+
+
+def _current(state: State, id_: int | None) -> bool:
+    """Tell whether a message belongs to the run that is at work; what an older one still says is dropped."""
+    return id_ == state.run and state.phase in ("running", "cancelling")
+
+
+def _next(state: State) -> Step:
+    """Begin the run that was asked for while another was being stopped."""
+    return _begin(replace(state, started=state.now)) if state.wanted else (state, ())
+
+
+def _logged(state: State, note: Note) -> State:
+    return replace(state, log=(state.log + (note,))[-LOG_LINES:], warnings=state.warnings + (note.level != "info"))
+
+
+def _summary(state: State) -> Note | None:
+    """Return the first warning of a run that went well, so that it is not overlooked."""
+    warnings = [note for note in state.log if note.level != "info"]
+    if not warnings:
+        return None
+    more = f" ({len(warnings) - 1} more: w)" if len(warnings) > 1 else ""
+    return Note("warning", warnings[0].text + more)
+
+
+def _sentence(warning: object) -> str:
+    """Return a warning of the document as text; it is a string or an object with a text."""
+    if isinstance(warning, dict):
+        return str(warning.get("text") or warning.get("message") or warning)
+    return str(warning)
+
+
+# The cursor
+
+
+@_on(ev.Moved)
+def _moved(state: State, event: ev.Moved) -> Step:
+    return _place(state, state.cursor + event.by)
+
+
+@_on(ev.MovedTo)
+def _moved_to(state: State, event: ev.MovedTo) -> Step:
+    return _place(state, event.row if event.row >= 0 else len(state.table.rows) + event.row)
+
+
+def _place(state: State, row: int) -> Step:
+    return replace(state, cursor=max(0, min(row, len(state.table.rows) - 1))), ()
+
+
+@_on(ev.ColumnMoved)
+def _column_moved(state: State, event: ev.ColumnMoved) -> Step:
+    column = max(0, min(state.column + event.by, len(state.table.samples) - 1))
+    return replace(state, column=column), ()
+
+
+@_on(ev.BadAsked)
+def _bad_asked(state: State, event: ev.BadAsked) -> Step:
+    row = tb.next_bad(state.table, state.cursor, event.step)
+    if row is None:
+        return replace(state, note=Note("info", "no layer below 0.98")), ()
+    return replace(state, cursor=row), ()
+
+
+@_on(ev.Tick)
+def _tick(state: State, event: ev.Tick) -> Step:
+    return (replace(state, now=event.now) if state.busy else state), ()

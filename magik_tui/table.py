@@ -1,0 +1,127 @@
+"""The table of layers by samples as a value: it grows by one column per measured sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from magik_tui.levels import BAD, BROKEN, HEALTHY
+from magik_tui.wire import Document, Layers, Output, Row, Sample
+
+Column = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows in graph order and, per sample, the column of their cosines.
+
+    `columns[s]` is None until sample `s` is measured; then it has one entry per row, None where no cosine exists. `worst`,
+    `total` and `count` are per row, over the samples measured so far. `complete` says that the run came to its end.
+    """
+
+    rows: tuple[Row, ...] = ()
+    samples: tuple[str, ...] = ()
+    columns: tuple[Column | None, ...] = ()
+    worst: Column = ()
+    total: tuple[float, ...] = ()
+    count: tuple[int, ...] = ()
+    complete: bool = False
+
+    def mean(self, row: int) -> float | None:
+        """Return the mean cosine of `row` over the measured samples."""
+        if self.complete and self.rows[row].cosine_avg is not None:
+            return self.rows[row].cosine_avg
+        return self.total[row] / self.count[row] if self.count[row] else None
+
+    def cell(self, row: int, sample: int) -> float | None:
+        """Return the cosine of `row` on `sample`, None while (or where) there is none."""
+        if not 0 <= sample < len(self.columns):
+            return None
+        column = self.columns[sample]
+        return None if column is None else column[row]
+
+    @property
+    def measured(self) -> int:
+        """How many samples have been measured."""
+        return sum(column is not None for column in self.columns)
+
+    def find(self, name: str) -> int | None:
+        """Return the row of the layer called `name`."""
+        return next((i for i, row in enumerate(self.rows) if row.name == name), None)
+
+    def bad(self, row: int) -> bool:
+        """Tell whether the worst cosine of `row` is below the border where a layer is worth a look."""
+        worst = self.worst[row]
+        return worst is not None and worst < BAD
+
+
+def from_layers(said: Layers) -> Table:
+    """Return the table of a run that has just begun: rows known, nothing measured."""
+    rows, nothing = said.rows, (None,) * len(said.rows)
+    return Table(
+        rows, said.samples, (None,) * len(said.samples), nothing, (0.0,) * len(rows), (0,) * len(rows)
+    )
+
+
+def with_sample(table: Table, said: Sample) -> Table:
+    """Return `table` with the column of one measured sample; an index it has no column for changes nothing."""
+    if not 0 <= said.index < len(table.columns) or table.columns[said.index] is not None:
+        return table
+    metrics = said.metrics
+    column = tuple(metrics.get(row.name, {}).get("cosine") for row in table.rows)
+    columns = table.columns[: said.index] + (column,) + table.columns[said.index + 1 :]
+    return _scored(replace(table, columns=columns), column)
+
+
+def _scored(table: Table, column: Column) -> Table:
+    worst = tuple(w if c is None else c if w is None or c < w else w for w, c in zip(table.worst, column, strict=True))
+    total = tuple(t if c is None else t + c for t, c in zip(table.total, column, strict=True))
+    count = tuple(n if c is None else n + 1 for n, c in zip(table.count, column, strict=True))
+    return replace(table, worst=worst, total=total, count=count)
+
+
+def from_document(document: Document, samples: tuple[str, ...]) -> Table:
+    """Return the table of a finished run; `samples` gives the order of the columns where it names them all."""
+    found = dict.fromkeys(score.sample for row in document.nodes for score in row.samples)
+    names = samples if set(found) <= set(samples) else tuple(found)
+    scores = [{score.sample: score.cosine for score in row.samples} for row in document.nodes]
+    columns = tuple(tuple(score.get(name) for score in scores) for name in names)
+    nothing = (None,) * len(scores)
+    table = Table(document.nodes, names, columns, nothing, (0.0,) * len(scores), (0,) * len(scores), complete=True)
+    for column in columns:
+        table = _scored(table, column)
+    stated = (row.cosine_min for row in document.nodes)
+    worst = tuple(w if s is None else s for s, w in zip(stated, table.worst, strict=True))
+    return replace(table, worst=worst)
+
+
+def next_bad(table: Table, row: int, step: int) -> int | None:
+    """Return the nearest bad row after (`step` 1) or before (-1) `row`, going round the ends."""
+    size = len(table.rows)
+    return next((r for r in ((row + step * k) % size for k in range(1, size + 1)) if table.bad(r)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the table says about the model: `mark` "+", "~" or "x", a word, and what to look at next."""
+
+    mark: str
+    word: str
+    advice: str = ""
+
+
+def judge(table: Table, outputs: tuple[Output, ...]) -> Verdict | None:
+    """Return the verdict on a complete table, None on one that is not: the workflow's published rules, worst first."""
+    known = [worst for worst in table.worst if worst is not None]
+    if not table.complete or not known:
+        return None
+    low = sum(worst < BAD for worst in known)
+    last = min((o.cosine_avg for o in outputs if o.cosine_avg is not None), default=known[-1])
+    if known[0] < HEALTHY:
+        return Verdict("x", "bad", "the first layer is below 0.99: check colour order, mean and normal")
+    if last < BROKEN:
+        return Verdict("x", "bad", f"the output is below 0.95: find where it drops ({low} layers below 0.98)")
+    if low:
+        return Verdict("~", "fair", f"{low} of {len(known)} layers fall below 0.98")
+    if any(worst < HEALTHY for worst in known):
+        return Verdict("+", "good", "no layer falls below 0.98")
+    return Verdict("+", "healthy", "every layer is above 0.99")

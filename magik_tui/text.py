@@ -1,0 +1,73 @@
+"""Text that comes from models, files and the worker, made fit for a terminal.
+
+Names are hostile: they hold markup, escape sequences, line breaks and characters that turn the reading direction. Widgets
+draw only what went through `clean` (line-API widgets) or `plain` (everything that takes a `Content`).
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+ELLIPSIS = "…"
+_UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@lru_cache(maxsize=16384)
+def clean(text: str) -> str:
+    """Return `text` with every character that a terminal would obey, or that has no shape, replaced by U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(REPLACEMENT if unicodedata.category(c) in _UNFIT else c for c in text)
+
+
+def plain(text: str) -> Content:
+    """Return `text` as content that is shown as it is: no markup, no control characters."""
+    return Content(clean(text))
+
+
+@lru_cache(maxsize=16384)
+def elide(text: str, width: int) -> str:
+    """Return clean `text` in at most `width` cells; the middle goes first, because names differ most at their ends."""
+    text = clean(text)
+    if cell_len(text) <= width:
+        return text
+    if width <= 1:
+        return ELLIPSIS[:width]
+    head = (width - 1) // 3
+    tail = width - 1 - head
+    kept = min(len(text), tail)
+    while kept and cell_len(text[-kept:]) > tail:
+        kept -= max(1, (cell_len(text[-kept:]) - tail) // 2)
+    return set_cell_size(text, head) + ELLIPSIS + (text[-kept:] if kept else "")
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """Return clean `text` in exactly `width` cells, padded at its end, or with `right` at its start."""
+    text = elide(text, width)
+    room = " " * (width - cell_len(text))
+    return room + text if right else text + room
+
+
+def fixed(value: float | None, places: int = 5) -> str:
+    """Return a metric with `places` decimals, or "-" where there is no such value."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{places}f}"
+
+
+def short(value: float | None, digits: int = 5) -> str:
+    """Return a number of any size in few characters, or "-" where there is no such value."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+
+
+def duration(seconds: float) -> str:
+    """Return whole seconds as people read them: 7s, 2m05s, 1h02m."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"

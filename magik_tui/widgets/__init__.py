@@ -1,0 +1,1 @@
+"""Line-API widgets: they redraw the lines that changed, and nothing else."""

@@ -1,0 +1,128 @@
+"""The heatmap's lines: where the columns stand, and what a row says. Pure; the widget only draws it.
+
+    > layer                     type     bits  worst   mean 123456789012
+    x stage1_batchnorm1_fwd     Conv2D   8/8  0.8975 0.8990 ▒▒▓▒▒▓▒▒▒▒▓▒
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from magik_tui.levels import GLYPHS, HEALTHY, NOTHING, level, permille
+from magik_tui.table import Table
+from magik_tui.text import clean, fit, fixed
+from magik_tui.widgets.ink import Line, Role, Run
+from magik_tui.wire import Row
+
+DIGITS = 4  # cells of a sample shown in digits: a blank and three decimals
+NAME_LEAST, NAME_MOST, OP_MOST, SAMPLES_LEAST = 12, 48, 14, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How wide the texts of a table are at most, in cells; measured once per set of rows."""
+
+    name: int = NAME_LEAST
+    op: int = 4
+    bits: int = 4
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the columns stand for one width: sizes in cells; samples `first` to `last - 1` are in sight."""
+
+    name: int
+    op: int
+    bits: int
+    places: int
+    cell: int
+    first: int
+    last: int
+
+
+def bits(row: Row) -> str:
+    """Return the bits of features and weights as "8/8", "8" where there are no weights, and "fp32" for a float layer."""
+    if not row.quantized or row.feature_bits is None:
+        return "fp32" if not row.quantized else NOTHING
+    return f"{row.feature_bits}" if row.weight_bits is None else f"{row.feature_bits}/{row.weight_bits}"
+
+
+def extent(table: Table) -> Extent:
+    """Return how wide the texts of `table` are."""
+    names = max((cell_len(clean(row.name)) for row in table.rows), default=0)
+    ops = max((cell_len(clean(row.op)) for row in table.rows), default=0)
+    most = max((len(bits(row)) for row in table.rows), default=0)
+    return Extent(max(NAME_LEAST, names), max(4, min(OP_MOST, ops)), max(4, most), len(table.samples))
+
+
+def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
+    """Return the columns for `width` cells with sample `column` in sight, moving as little as possible from `first`."""
+    places = 5 if width >= 100 else 4
+    room = max(0, width - (1 + 1 + size.op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
+    wanted = min(size.name, NAME_MOST)
+    if room - wanted >= size.samples * DIGITS:
+        cell, seen = DIGITS, size.samples
+    else:
+        least = min(wanted, max(NAME_LEAST, room - size.samples), max(NAME_LEAST, room * 2 // 3))
+        cell, seen = 1, max(0, min(size.samples, room - least))
+    name = min(max(size.name, NAME_LEAST), max(1, room - seen * cell))
+    first = max(0, min(first, size.samples - seen))
+    if seen and not first <= column < first + seen:
+        first = column if column < first else column - seen + 1
+    return Grid(name, size.op, size.bits, places, cell, first, first + seen)
+
+
+def head_line(grid: Grid, column: int) -> Line:
+    """Return the line over the table; the sample at the cursor is marked in it."""
+    number = grid.places + 2
+    words = f" {fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
+    runs: list[Run] = [(f"{words} {fit('worst', number, right=True)} {fit('mean', number, right=True)} ", "head")]
+    for sample in range(grid.first, grid.last):
+        text = str(sample + 1)[-3:].rjust(grid.cell) if grid.cell > 1 else str((sample + 1) % 10)
+        runs.append((text, "column" if sample == column else "head"))
+    return tuple(runs)
+
+
+def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, stale: bool = False) -> Line:
+    """Return the line of row `index`."""
+    row, worst, mean = table.rows[index], table.worst[index], table.mean(index)
+    bad = table.bad(index)
+    base: Role = "cursor" if selected else "dim" if stale else "text"
+    mark = ">" if selected else "x" if bad else " "
+    judged: Role = base if selected or stale else "bad" if bad else "text" if worst is None else _verdict(worst)
+    number = grid.places + 2
+    return (
+        (mark, base if selected else judged),
+        (f"{fit(row.name, grid.name)} ", base),
+        (f"{fit(row.op, grid.op)} ", base if selected else "dim"),
+        (f"{fit(bits(row), grid.bits)} ", base),
+        (f"{fit(_metric(worst, grid), number, right=True)} ", judged),
+        (f"{fit(_metric(mean, grid), number, right=True)} ", base),
+        *(_cell(table, index, sample, grid.cell) for sample in range(grid.first, grid.last)),
+    )
+
+
+def _verdict(worst: float) -> Role:
+    return "good" if worst >= HEALTHY else "warn"
+
+
+def _metric(value: float | None, grid: Grid) -> str:
+    return "" if value is None else fixed(value, grid.places)[: grid.places + 2]
+
+
+def _cell(table: Table, row: int, sample: int, width: int) -> Run:
+    """Return one cell: blank until it is measured, "-" where there is no cosine, else its level as glyph or digits."""
+    if table.columns[sample] is None:
+        return " " * width, "text"
+    cosine = table.cell(row, sample)
+    if cosine is None:
+        return NOTHING.rjust(width), "dim"
+    step = level(cosine)
+    text = GLYPHS[step] if width == 1 else permille(cosine).rjust(width)
+    return text, _LEVELS[step]
+
+
+_LEVELS: tuple[Role, ...] = ("0", "1", "2", "3", "4", "5", "6", "7")

@@ -1,0 +1,160 @@
+"""What the worker says, as typed values: one class per message of docs/protocol.md, and the line they come from.
+
+A message that does not fit becomes `Garbage`, never an exception: the worker's stdout also carries what native libraries
+print there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+QUOTE = 200
+
+
+class Score(msgspec.Struct, frozen=True):
+    """The cosine of one layer on one debug sample; None where the cosine does not exist (a zero tensor)."""
+
+    sample: str = ""
+    cosine: float | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One node in graph order: the fields of `magik-tui run --json`; the metrics are None until they are measured."""
+
+    name: str
+    op: str = ""
+    quantized: bool = True
+    reason: str | None = None
+    feature_bits: int | None = None
+    weight_bits: int | None = None
+    method: str | None = None
+    min: float | None = None
+    max: float | None = None
+    scale: float | None = None
+    zero_point: int | None = None
+    cosine_avg: float | None = None
+    cosine_min: float | None = None
+    cosine_max: float | None = None
+    euc_distance: float | None = None
+    standard_deviation: float | None = None
+    max_absolute: float | None = None
+    max_absolute_normalized: float | None = None
+    sqnr_db: float | None = None
+    saturation: float | None = None
+    local_cosine: float | None = None
+    samples: tuple[Score, ...] = ()
+
+
+class Output(msgspec.Struct, frozen=True):
+    """How near one output of the quantized model comes to the float model's."""
+
+    name: str = ""
+    cosine_avg: float | None = None
+    cosine_min: float | None = None
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The result of a run. `timing` is in seconds per stage, `peak_rss_mb` in megabytes."""
+
+    nodes: tuple[Row, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    model: str = ""
+    soc: str = ""
+    timing: dict[str, float] = msgspec.field(default_factory=dict)
+    peak_rss_mb: float | None = None
+    artefacts: tuple[Any, ...] = ()
+    warnings: tuple[Any, ...] = ()
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="event", tag=str.lower):
+    """Base of the worker's messages; `event` says which one a line holds."""
+
+
+class Hello(Message, frozen=True):
+    """The first line: who answers, and for which project."""
+
+    protocol: int
+    engine: str = ""
+    pid: int = 0
+    project: str = ""
+    variant: str | None = None
+    variants: tuple[str, ...] = ()
+
+
+class Progress(Message, frozen=True):
+    """`done` of `total` steps of `stage` are finished."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    id: int | None = None
+
+
+class Log(Message, frozen=True):
+    """One line of narration; `level` is "info", "warning" or "error"."""
+
+    text: str
+    level: str = "info"
+    source: str = ""
+    id: int | None = None
+
+
+class Layers(Message, frozen=True):
+    """The rows of the table, before they are measured, and the names of its sample columns."""
+
+    rows: tuple[Row, ...]
+    samples: tuple[str, ...] = ()
+    id: int | None = None
+
+
+class Sample(Message, frozen=True):
+    """One debug sample is measured: node name -> metrics."""
+
+    sample: str
+    index: int
+    metrics: dict[str, dict[str, float | None]]
+    id: int | None = None
+
+
+class Result(Message, frozen=True):
+    """The end of a request that went well; the value of a run is a `Document`, that of anything else is empty."""
+
+    value: Document
+    id: int | None = None
+
+
+class Error(Message, frozen=True):
+    """The end of a request that failed."""
+
+    kind: str
+    message: str = ""
+    exit_code: int = 1
+    id: int | None = None
+
+
+class Garbage(msgspec.Struct, frozen=True):
+    """A line that is no message, shortened; `why` says what does not fit."""
+
+    text: str
+    why: str = ""
+
+
+Said = Hello | Progress | Log | Layers | Sample | Result | Error | Garbage
+
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Hello | Progress | Log | Layers | Sample | Result | Error)
+
+
+def read_line(line: bytes) -> Said:
+    """Return the message that `line` (UTF-8 JSON without its newline) holds."""
+    try:
+        said: Said = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        return Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
+    return said
+
+
+def write_line(request: dict[str, Any]) -> bytes:
+    """Return `request` as one line of UTF-8 JSON with its newline."""
+    return msgspec.json.encode(request) + b"\n"

@@ -1,0 +1,165 @@
+"""A worker that speaks docs/protocol.md with made-up rows, for the tests of the workbench and for looking at it.
+
+    python fake_worker.py MODE [--layers N] [--samples N] [--pause SECONDS] [--pid-file FILE]
+
+MODE: good, hostile (names), slow, deaf (ignores cancel and SIGTERM), dies (in its second run too), fails (the second run),
+garbage (lines that are none), silent (never says hello), long (one line of megabytes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+HOSTILE = (
+    "x[/foo]", "onnx::Conv_123[int8]", "[bold red]a[/]", "\x1b[31mred\x1b[2J", "line\nbreak", "tab\there", "", " ",
+    "a" * 300, "层/卷积_1", "👩‍👩‍👧 family", "\u202eturned", "z\u0301\u0301\u0301algo", "nul\x00", "\x9b31m", "$(reboot)",
+    "{braces}", "back\\slash", "\ud800",
+)  # fmt: skip
+OPS = ("Conv2D", "Conv2D", "EltwiseAdd", "MaxPool", "BatchNormScale", "GlobalAvgPool")
+
+
+def names(mode: str, count: int) -> list[str]:
+    if mode == "hostile":
+        return [HOSTILE[i % len(HOSTILE)] + (f"#{i}" if i >= len(HOSTILE) else "") for i in range(count)]
+    return [f"resnetv15_stage{i // 6 + 1}_batchnorm{i % 6}_fwd" if i % 3 else f"resnetv15_relu{i}_fwd" for i in range(count)]
+
+
+def cosine(layer: int, sample: int, layers: int) -> float | None:
+    if layer == layers - 2:
+        return None
+    dip = 0.25 * math.exp(-(((layer - 0.6 * layers) / (0.06 * layers + 0.5)) ** 2))
+    return round(1 - 0.0004 * (1 + layer % 7) - dip * (0.4 + 0.6 * ((sample * 7 + layer) % 5) / 4) - 0.0001 * sample, 5)
+
+
+def row(name: str, layer: int, layers: int) -> dict[str, Any]:
+    floats = layer == layers - 1
+    return {
+        "name": name, "op": "Softmax" if floats else OPS[layer % len(OPS)], "quantized": not floats,
+        "reason": "Softmax runs in float between a dequantize and a quantize" if floats else None,
+        "feature_bits": None if floats else 12 if layer == 3 else 8,
+        "weight_bits": 8 if layer % len(OPS) < 2 and not floats else None, "method": None if floats else "KL",
+        "min": -1.25 * layer, "max": 3.5 + layer, "scale": 0.0186275, "zero_point": 67,
+        **dict.fromkeys((
+            "cosine_avg", "cosine_min", "cosine_max", "euc_distance", "standard_deviation", "max_absolute",
+            "max_absolute_normalized", "sqnr_db", "saturation", "local_cosine"), None), "samples": [],
+    }  # fmt: skip
+
+
+def measured(base: dict[str, Any], layer: int, layers: int, samples: list[str]) -> dict[str, Any]:
+    scores = [cosine(layer, s, layers) for s in range(len(samples))]
+    known = [s for s in scores if s is not None]
+    return base | {
+        "cosine_avg": sum(known) / len(known) if known else None, "cosine_min": min(known, default=None),
+        "cosine_max": max(known, default=None), "euc_distance": 0.09554, "standard_deviation": 0.08244,
+        "max_absolute": 1.40185, "max_absolute_normalized": 3.95415, "sqnr_db": 18.42, "saturation": 0.0012,
+        "local_cosine": 0.9991, "samples": [{"sample": n, "cosine": s} for n, s in zip(samples, scores, strict=True)],
+    }  # fmt: skip
+
+
+class Worker:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.mode, self.pause, self.options = options.mode, options.pause, options
+        self.cancelled = threading.Event()
+        self.lock = threading.Lock()
+        self.run_thread: threading.Thread | None = None
+        self.runs = 0
+
+    def say(self, **message: Any) -> None:
+        with self.lock:
+            sys.stdout.write(json.dumps(message) + "\n")
+            sys.stdout.flush()
+
+    def hello(self) -> None:
+        self.say(
+            event="hello", protocol=1, engine="0.1.0", pid=os.getpid(), project="/home/me/resnet18", variant="t40",
+            variants=["t40", "t41"],
+        )  # fmt: skip
+
+    def serve(self) -> None:
+        for line in sys.stdin:
+            request = json.loads(line)
+            do, id_ = request["do"], request["id"]
+            if do == "run":
+                self.cancelled.clear()
+                self.runs += 1
+                self.run_thread = threading.Thread(target=self.run, args=(id_,), daemon=True)
+                self.run_thread.start()
+            elif do == "cancel" and self.mode != "deaf":
+                self.cancelled.set()
+                self.say(id=id_, event="result", value={})
+            elif do == "ping":
+                self.say(id=id_, event="result", value={})
+
+    def wait(self, seconds: float) -> bool:
+        return self.cancelled.wait(seconds) if seconds else self.cancelled.is_set()
+
+    def run(self, id_: int) -> None:
+        if self.mode == "fails" and self.runs > 1:
+            self.say(id=id_, event="error", kind="ConfigError", exit_code=2,
+                     message="cfg/magik_t40.cfg:7:12: expected a number, found [bold]'eight'[/bold]")  # fmt: skip
+            return
+        layers = [row(name, i, self.options.layers) for i, name in enumerate(names(self.mode, self.options.layers))]
+        samples = [f"cat_{i:03d}.jpg" for i in range(self.options.samples)]
+        if self.mode == "garbage":
+            sys.stdout.write("terminate called after [throwing] \x1b[2J\n{\"event\": \"sample\"}\n\n[1,2]\n\xff\n")
+            self.say(id=id_, event="log", level="warning", text="picture [b]3[/b] is corrupt: skipped", source="dataset")
+        for done in range(4):
+            self.say(id=id_, event="progress", stage="CollectFeatureDistribution", done=done, total=4)
+            if self.wait(self.pause):
+                self.say(id=id_, event="error", kind="Cancelled", message="interrupted", exit_code=130)
+                return
+        self.say(id=id_, event="layers", rows=layers, samples=samples)
+        for s, sample in enumerate(samples):
+            if self.mode == "dies" and s == 2:
+                sys.stderr.write("Segmentation fault in [kernel]\n")
+                sys.stderr.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.wait(self.pause):
+                self.say(id=id_, event="error", kind="Cancelled", message="interrupted", exit_code=130)
+                return
+            scores = {r["name"]: {"cosine": cosine(i, s, len(layers)), "sqnr_db": 18.4} for i, r in enumerate(layers)}
+            self.say(id=id_, event="sample", sample=sample, index=s, metrics=scores)
+            self.say(id=id_, event="progress", stage="Compute distance", done=s + 1, total=len(samples))
+        self.say(id=id_, event="result", value=self.document(layers, samples))
+
+    def document(self, layers: list[dict[str, Any]], samples: list[str]) -> dict[str, Any]:
+        nodes = [measured(base, i, len(layers), samples) for i, base in enumerate(layers)]
+        return {
+            "schema": 1, "model": "/home/me/resnet18/resnet18.onnx", "soc": "T40", "nodes": nodes,
+            "outputs": [{"name": layers[-1]["name"], "cosine_avg": 0.9911, "cosine_min": 0.9871}],
+            "timing": {"calibrate": 1.5}, "peak_rss_mb": 412.0, "artefacts": ["out/resnet18.bin"],
+            "warnings": ["x" * (8 << 20)] if self.mode == "long" else [],
+        }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode")
+    parser.add_argument("--layers", type=int, default=25)
+    parser.add_argument("--samples", type=int, default=12)
+    parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--pid-file")
+    options = parser.parse_args()
+    if options.pid_file:
+        with Path(options.pid_file).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    if options.mode == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if options.mode == "silent":
+        time.sleep(3600)
+    worker = Worker(options)
+    worker.hello()
+    worker.serve()
+
+
+if __name__ == "__main__":
+    main()
