@@ -56,7 +56,7 @@ class Program:
         *,
         types: Mapping[str, TensorType] | None = None,
         opsets: Mapping[str, int] | None = None,
-        nhwc: bool = False,
+        nhwc: bool | frozenset[str] = False,
         threads: int = 0,
     ) -> None:
         self.types = {**(types or {}), **feeds}
@@ -65,7 +65,8 @@ class Program:
         parts = segments(builder.steps, builder.constants, opsets)
         crossing = {t for p in parts for t in p.reads} - set(feeds)
         shown = dict.fromkeys((*wanted, *sorted(crossing)))
-        self.nhwc = frozenset(t for t in (*feeds, *shown) if nhwc and t in self.types and len(self.types[t].shape) == 4)
+        four = frozenset(t for t in (*feeds, *shown) if t in self.types and len(self.types[t].shape) == 4)
+        self.nhwc = four & nhwc if isinstance(nhwc, frozenset) else four if nhwc else frozenset()
         request = Request(self.types, tuple(shown), self.nhwc)
         self.parts: list[tuple[Segment, ort.InferenceSession]] = []
         for part in parts:

@@ -1,0 +1,225 @@
+"""Float graph + ranges + plan -> integer graph.
+
+A layer is integer when its operator knows how and its inputs can be; otherwise it runs in float32 between a dequantize and a quantize, and
+`LayerInfo.reason` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from .calibrate.weights import weight_scales
+from .ir import Graph, Node, QGraph, QNode, TensorType
+from .numerics import Array, QParams, affine
+from .ops import base
+from .ops.base import REGISTRY, Fixed, Own, Parameters, Shared
+from .ops.view import Decline
+from .plan import Choice, Resolved
+
+Range = tuple[float, float]
+PIXELS = QParams(1.0, 0, 8)
+"""A picture input holds its own 8-bit levels: nothing is lost before the first layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """What became of one layer: `reason` is "" when it is integer; `q` quantizes its first output, wherever an integer layer reads it."""
+
+    name: str
+    op: str
+    reason: str = ""
+    q: QParams | None = None
+    inner: QParams | None = None
+    weight_bits: int | None = None
+    requested_bits: int | None = None
+    low: float | None = None
+    high: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def quantized(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantized:
+    """The integer graph and what became of every layer, in graph order."""
+
+    graph: QGraph
+    layers: tuple[LayerInfo, ...]
+
+
+def shown_type(node: Node) -> str:
+    """Return the operator type a person sees: an opaque layer shows the operator of the source model."""
+    return str(node.attrs.get("op_type", node.op)) if node.op == "Float" else node.op
+
+
+def tensors_to_observe(graph: Graph) -> tuple[str, ...]:
+    """Return every tensor whose range quantization may need: outputs and inner tensors of layers with a range of their own."""
+    wanted: dict[str, None] = {t: None for t in graph.inputs if graph.types[t].dtype == "float32"}
+    for node in graph:
+        operator = REGISTRY.get(node.op)
+        if node.inner:
+            wanted[node.inner] = None
+        if operator is None or isinstance(operator.origin(node), Own):
+            wanted |= {t: None for t in node.outputs if t in graph.types and graph.types[t].dtype == "float32" and graph.types[t].size}
+    return tuple(wanted)
+
+
+def quantize(
+    graph: Graph,
+    ranges: Mapping[str, Callable[[Choice], Range]],
+    resolved: Resolved,
+    *,
+    inputs: Mapping[str, QParams] | None = None,
+    weights: Callable[[Array, int, str], Array] = weight_scales,
+    step: Callable[[int, int], None] = lambda done, total: None,
+) -> Quantized:
+    """Return the integer graph.
+
+    `ranges[tensor]` gives the observed range under a choice (its method and bits); `inputs` gives graph inputs that arrive as levels.
+    """
+    work = _Work(graph, ranges, resolved, dict(inputs or {}), weights)
+    for index, node in enumerate(graph.nodes):
+        work.layer(node)
+        step(index + 1, len(graph.nodes))
+    outputs = tuple(work.as_float(t) for t in graph.outputs)
+    qparams = {t: q for t, q in work.qparams.items() if q is not None}
+    made = QGraph(graph.inputs, outputs, tuple(work.nodes), work.types, qparams, graph.constants, graph.opsets, graph.ir_version)
+    return Quantized(made, tuple(work.infos))
+
+
+@dataclass(slots=True)
+class _Work:
+    """The integer graph while it grows."""
+
+    graph: Graph
+    ranges: Mapping[str, Callable[[Choice], Range]]
+    resolved: Resolved
+    qparams: dict[str, QParams | None]
+    weights: Callable[[Array, int, str], Array]
+    nodes: list[QNode] = field(default_factory=list)
+    infos: list[LayerInfo] = field(default_factory=list)
+    types: dict[str, TensorType] = field(default_factory=dict)
+    choice_of: dict[str, Choice] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.types |= self.graph.types
+        for tensor, q in self.qparams.items():
+            if q is not None:
+                self.types[tensor] = replace(self.types[tensor], dtype=q.dtype.name)
+
+    def layer(self, node: Node) -> None:
+        """Append one layer, integer if it can be."""
+        choice = self.resolved.choices[node.name]
+        for tensor in node.outputs:
+            self.choice_of[tensor] = choice
+        notes: list[str] = []
+        made = self._integer(node, choice, notes)
+        if isinstance(made, QNode):
+            self._add(made)
+            q, inner = made.outs[0], made.attrs.get("inner")
+            has_weights = "weight" in made.arrays
+            self._inform(node, choice, "", q, inner, choice.weight_bits if has_weights else None, notes)
+            return
+        self._float(node)
+        self._inform(node, choice, made, None, None, None, notes)
+
+    def _integer(self, node: Node, choice: Choice, notes: list[str]) -> QNode | str:
+        """Return the integer layer, or the reason there is none."""
+        operator = REGISTRY.get(node.op)
+        if operator is None or node.reason:
+            return node.reason or f"no integer form of {shown_type(node)} is known"
+        if choice.skip:
+            return "skipped by the configuration"
+        for tensor in node.inputs:
+            kind = self.types[tensor]
+            if self.qparams.get(tensor) is None and (kind.dtype != "float32" or tensor in self.graph.constants):
+                return f"its input {tensor} is {kind.dtype} and constant" if tensor in self.graph.constants else f"its input is {kind.dtype}"
+        before = len(self.nodes)
+        ins = tuple(self.quantized(t) for t in node.inputs)
+        p = self._parameters(operator, node, choice, ins, notes)
+        made = operator.quantize(replace(node, inputs=tuple(t for t, _ in ins)), p)
+        if isinstance(made, Decline):
+            self._forget(before)
+            return made.reason
+        return made
+
+    def _parameters(
+        self, operator: base.Operator, node: Node, choice: Choice, ins: tuple[tuple[str, QParams], ...], notes: list[str]
+    ) -> Parameters:
+        bits = choice.feature_bits or 8
+        origin = operator.origin(node)
+        if isinstance(origin, Shared):
+            out = ins[origin.index][1]
+        elif isinstance(origin, Fixed) and choice.low is None and choice.high is None:
+            out = affine(origin.low, origin.high, bits)
+        else:
+            out = affine(*self._range(node.outputs[0], choice), bits)
+        inner = affine(*self.ranges[node.inner](choice), bits) if node.inner else None
+        weight_bits, method = choice.weight_bits or 8, choice.weight_method or "MAX_ABS"
+        return Parameters(
+            tuple(q for _, q in ins), out, inner, weight_bits, lambda w: self.weights(w, weight_bits, method), self.types, notes.append
+        )
+
+    def _range(self, tensor: str, choice: Choice) -> Range:
+        if choice.low is not None and choice.high is not None:
+            return choice.low, choice.high
+        low, high = self.ranges[tensor](choice)
+        return (low if choice.low is None else choice.low), (high if choice.high is None else choice.high)
+
+    def _float(self, node: Node) -> None:
+        source = replace(node, inputs=tuple(self.as_float(t) for t in node.inputs))
+        original = dict(zip(node.inputs, source.inputs, strict=True))
+        renamed = {a: b for a, b in original.items() if a != b}
+        attrs = {"rename": tuple(sorted(renamed.items()))} if renamed else {}
+        ins = tuple(self.qparams.get(t) for t in source.inputs)
+        self._add(QNode("Float", node.name, source.inputs, node.outputs, ins, (None,) * len(node.outputs), attrs, {}, source))
+
+    def _inform(
+        self, node: Node, choice: Choice, reason: str, q: QParams | None, inner: QParams | None, bits: int | None, notes: list[str]
+    ) -> None:
+        low = q.scale * (0 - q.zero) if q else None
+        high = q.scale * (q.qmax - q.zero) if q else None
+        info = LayerInfo(node.name, shown_type(node), reason, q, inner, bits, choice.feature_bits, low, high, tuple(notes))
+        self.infos.append(info)
+
+    def _add(self, made: QNode) -> None:
+        self.nodes.append(made)
+        for tensor, q in zip(made.outputs, made.outs, strict=True):
+            self.qparams[tensor] = q
+            if q is not None:
+                self.types[tensor] = replace(self.types[tensor], dtype=q.dtype.name)
+
+    def _forget(self, length: int) -> None:
+        """Take back the conversions that a layer which then declined had asked for."""
+        for made in self.nodes[length:]:
+            for tensor in made.outputs:
+                del self.qparams[tensor], self.types[tensor]
+        del self.nodes[length:]
+
+    def quantized(self, tensor: str) -> tuple[str, QParams]:
+        """Return a tensor's levels, quantizing a float tensor with its own range the first time an integer layer reads it."""
+        q = self.qparams.get(tensor)
+        if q is not None:
+            return tensor, q
+        name = tensor + "/Quantize"
+        known = self.qparams.get(name)
+        if known is None:
+            choice = self.choice_of.get(tensor, self.resolved.choices[self.graph.nodes[0].name])
+            known = affine(*self._range(tensor, choice), choice.feature_bits or 8)
+            self.types[name] = self.types[tensor]
+            self._add(QNode("Quantize", name, (tensor,), (name,), (None,), (known,)))
+        return name, known
+
+    def as_float(self, tensor: str) -> str:
+        """Return a tensor's real values, dequantizing levels the first time a float layer (or the outside) reads them."""
+        q = self.qparams.get(tensor)
+        if q is None:
+            return tensor
+        name = tensor + "/Dequantize"
+        if name not in self.qparams:
+            self.types[name] = replace(self.types[tensor], dtype="float32")
+            self._add(QNode("Dequantize", name, (tensor,), (name,), (q,), (None,)))
+        return name

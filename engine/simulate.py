@@ -1,0 +1,188 @@
+"""Running graphs: float layers, integer layers, and each integer layer alone on float inputs.
+
+Pictures are fed as uint8 NHWC pixels, other inputs in model layout. Values of rank 4 come back as contiguous NHWC arrays, the layout of
+the dumps and of the board; every other value as it is. Both graphs use the same layout, so values pair element by element.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .dataset import Feed, InputSpec
+from .ir import Graph, Node, QGraph, QNode, TensorType
+from .numerics import Array, QParams
+from .ops.base import REGISTRY
+from .ops.lowering import Builder, Step
+from .ort.selftest import exact_kernels
+from .ort.session import Program
+
+PIXELS = "\x1epixels:"
+LOCAL = "\x1elocal:"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """How samples reach a network: the specification of each input, and which of them are pictures."""
+
+    specs: tuple[InputSpec, ...]
+    pictures: frozenset[str]
+
+    def feeds(self, sample: Mapping[str, Feed]) -> dict[str, Array]:
+        """Return a loaded sample as float programs want it: pixels under their own name, everything else in float32."""
+        return {
+            (PIXELS + s.name if s.name in self.pictures else s.name): (
+                sample[s.name] if s.name in self.pictures else sample[s.name].astype(np.float32, copy=False).reshape(s.shape)
+            )
+            for s in self.specs
+        }
+
+
+def lower_floats(graph: Graph, inputs: Inputs) -> Builder:
+    """Lower a float graph; picture inputs are cast from pixels."""
+    b = Builder()
+    b.constants |= graph.constants
+    for spec in inputs.specs:
+        if spec.name in inputs.pictures:
+            b.begin(spec.name)
+            b.finish(b.op("Cast", PIXELS + spec.name, to=1), spec.name)
+    for node in graph:
+        lower_float_node(node, b, graph.types, {})
+    return b
+
+
+def lower_float_node(node: Node, b: Builder, types: Mapping[str, TensorType], renamed: Mapping[str, str]) -> None:
+    """Append one float layer: a registered operator's own lowering, or the source operator as it is."""
+    b.begin(node.name)
+    if node.op != "Float":
+        REGISTRY[node.op].lower_float(node, b, types)
+        return
+    for raw in node.raw:
+        captured = tuple(renamed.get(t, t) for t in raw.captured)
+        reads = tuple(renamed.get(t, t) for t in raw.inputs)
+        b.steps.append(Step(raw.op, (*reads, *captured), raw.outputs, {"rename": tuple(renamed.items())}, raw.domain, raw))
+
+
+def lower_ints(graph: QGraph, fast: frozenset[str]) -> Builder:
+    """Lower an integer graph."""
+    b = Builder(fast)
+    b.constants |= graph.constants
+    for node in graph.nodes:
+        lower_int_node(node, b, graph.types)
+    return b
+
+
+def lower_int_node(node: QNode, b: Builder, types: Mapping[str, TensorType]) -> None:
+    """Append one layer of an integer graph, a conversion, or a layer that stayed in float."""
+    b.begin(node.name)
+    if node.op == "Float" and node.source is not None:
+        lower_float_node(node.source, b, types, dict(node.attrs.get("rename", ())))
+    elif node.op == "Quantize" and node.outs[0] is not None:
+        b.finish(b.quantize(node.inputs[0], node.outs[0]), node.outputs[0])
+    elif node.op == "Dequantize" and node.ins[0] is not None:
+        b.finish(b.dequantize(node.inputs[0], node.ins[0]), node.outputs[0])
+    else:
+        REGISTRY[node.op].lower_int(node, b)
+
+
+def lower_locals(graph: QGraph, fast: frozenset[str], pictures: frozenset[str]) -> tuple[Builder, tuple[str, ...]]:
+    """Lower every integer layer alone: its inputs are the float values, quantized. Returns the float tensors it is fed with as well.
+
+    A layer's levels come back under LOCAL + tensor.
+    """
+    b = Builder(fast)
+    origin = {n.outputs[0]: n.inputs[0] for n in graph.nodes if n.op == "Quantize"}
+    made: dict[str, str] = {}
+    fed: dict[str, None] = {}
+
+    def levels(tensor: str, q: QParams) -> str:
+        source = origin.get(tensor, tensor)
+        if source in pictures:
+            return source
+        if tensor not in made:
+            fed[source] = None
+            made[tensor] = b.quantize(source, q)
+        return made[tensor]
+
+    for node in graph.nodes:
+        if node.op in ("Float", "Quantize", "Dequantize"):
+            continue
+        b.begin(node.name)
+        ins = tuple(levels(t, q) for t, q in zip(node.inputs, node.ins, strict=True) if q is not None)
+        alone = replace(node, inputs=ins, outputs=tuple(LOCAL + t for t in node.outputs))
+        REGISTRY[node.op].lower_int(alone, b)
+    return b, tuple(fed)
+
+
+class Networks:
+    """The compiled programs of one conversion: float, integer, and layer by layer. Built when first asked for."""
+
+    def __init__(self, graph: Graph, inputs: Inputs, *, threads: int = 0) -> None:
+        self.graph, self.inputs, self.threads = graph, inputs, threads
+        self.pixel_types = {
+            PIXELS + s.name: TensorType(s.shape, "uint8") if s.name in inputs.pictures else TensorType(s.shape) for s in inputs.specs
+        }
+
+    def floats(self, wanted: Sequence[str], *, nhwc: bool = True) -> Program:
+        """Compile the float graph for the wanted tensors."""
+        given = [t for t in wanted if t in self.graph.inputs and t not in self.inputs.pictures]
+        feeds = {
+            (PIXELS + s.name if s.name in self.inputs.pictures else s.name): TensorType(
+                s.shape, "uint8" if s.name in self.inputs.pictures else "float32"
+            )
+            for s in self.inputs.specs
+        }
+        lowered = lower_floats(self.graph, self.inputs)
+        return Program(
+            lowered,
+            feeds,
+            [t for t in wanted if t not in given],
+            types=self.graph.types,
+            opsets=self.graph.opsets,
+            nhwc=frozenset(f for f in feeds if f.startswith(PIXELS)) if not nhwc else True,
+            threads=self.threads,
+        )
+
+    def integers(self, graph: QGraph, wanted: Sequence[str]) -> Program:
+        """Compile an integer graph for the wanted tensors."""
+        return Program(
+            lower_ints(graph, fast()),
+            {t: graph.types[t] for t in graph.inputs},
+            wanted,
+            types=graph.types,
+            opsets=graph.opsets,
+            nhwc=True,
+            threads=self.threads,
+        )
+
+    def locals(self, graph: QGraph) -> tuple[Program, tuple[str, ...]] | None:
+        """Compile every integer layer alone; None when there is none. Returns the float tensors to feed as well."""
+        lowered, fed = lower_locals(graph, fast(), self.inputs.pictures)
+        if not lowered.steps:
+            return None
+        feeds = {t: replace(self.graph.types[t], dtype="float32") for t in fed}
+        feeds |= {t: graph.types[t] for t in self.inputs.pictures if any(t in s.inputs for s in lowered.steps)}
+        wanted = [LOCAL + t for n in graph.nodes if n.op not in ("Float", "Quantize", "Dequantize") for t in n.outputs]
+        types = {**{LOCAL + t: kind for t, kind in graph.types.items()}, **feeds}
+        program = Program(lowered, feeds, wanted, types=types, nhwc=True, threads=self.threads)
+        return program, fed
+
+
+@functools.cache
+def fast() -> frozenset[str]:
+    """Return the integer kernels of onnxruntime that this machine's start-up test has shown exact."""
+    return exact_kernels()
+
+
+def run_quantized(graph: QGraph, inputs: Mapping[str, Array], wanted: Sequence[str] | None = None) -> dict[str, Array]:
+    """Run an integer graph once on inputs as they are fed (pixels NHWC uint8, or float32) and return copies of the wanted tensors.
+
+    Without `wanted`: every tensor a layer makes. This is how a model file read back is run.
+    """
+    names = [t for n in graph.nodes for t in n.outputs] if wanted is None else list(wanted)
+    feeds = {t: graph.types[t] for t in graph.inputs}
+    program = Program(lower_ints(graph, fast()), feeds, names, types=graph.types, opsets=graph.opsets, nhwc=True)
+    return {t: v.copy() for t, v in program.run(inputs).items()}

@@ -1,0 +1,127 @@
+"""The store: content key -> bytes, in memory first, then on disk. It is a cache: delete it at any time.
+
+An object on disk lies at `objects/ab/cdef...`, is written under a temporary name and renamed, and carries its own checksum: a torn or
+foreign file is a miss, never a wrong value. A disk that is full or read-only turns the disk half off and the work goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+CHECK = 8
+"""Bytes of checksum in front of every object on disk."""
+
+
+class Store:
+    """A two-level cache, safe to use from several threads and several processes.
+
+    `memory_bytes` bounds what is kept in memory, `disk_bytes` what `trim` leaves on disk; a `folder` of None keeps everything in memory.
+    `trouble` is the first error the disk gave, "" while it works.
+    """
+
+    def __init__(self, folder: Path | None, *, memory_bytes: int = 64 << 20, disk_bytes: int = 2 << 30) -> None:
+        self.folder = folder
+        self.trouble = ""
+        self._memory: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._memory_bytes, self._disk_bytes, self._used = memory_bytes, disk_bytes, 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        """Return the bytes stored under a key, None when there are none."""
+        found = self.recall(key)
+        if found is not None:
+            return bytes(found)
+        data = self._read(key)
+        if data is not None:
+            self.remember(key, data, len(data))
+        return data
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store bytes under a key, in memory and on disk."""
+        self.remember(key, data, len(data))
+        if self.folder is None or self.trouble:
+            return
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(_check(data) + data)
+                os.replace(name, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
+                raise
+        except OSError as error:
+            self.trouble = f"{self.folder}: {error.strerror or error}"
+
+    def recall(self, key: str) -> Any:
+        """Return the object remembered under a key, None when it was never there or had to go."""
+        with self._lock:
+            found = self._memory.get(key)
+            if found is None:
+                return None
+            self._memory.move_to_end(key)
+            return found[0]
+
+    def remember(self, key: str, value: Any, size: int) -> None:
+        """Keep an object of `size` bytes in memory only, letting the least recently used go."""
+        if size > self._memory_bytes:
+            return
+        with self._lock:
+            old = self._memory.pop(key, None)
+            self._used += size - (old[1] if old else 0)
+            self._memory[key] = (value, size)
+            while self._used > self._memory_bytes:
+                _, (_, gone) = self._memory.popitem(last=False)
+                self._used -= gone
+
+    def trim(self) -> None:
+        """Delete the least recently used objects on disk until what is left fits, and temporary files a killed run left."""
+        if self.folder is None or not self.folder.is_dir():
+            return
+        entries = []
+        for path in (self.folder / "objects").glob("*/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                entries.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if total <= self._disk_bytes:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= size
+
+    def _path(self, key: str) -> Path:
+        assert self.folder is not None
+        return self.folder / "objects" / key[:2] / key[2:]
+
+    def _read(self, key: str) -> bytes | None:
+        if self.folder is None:
+            return None
+        path = self._path(key)
+        try:
+            raw = path.read_bytes()
+        except OSError:
+            return None
+        data = raw[CHECK:]
+        if raw[:CHECK] != _check(data):
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return data
+
+
+def _check(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=CHECK).digest()
