@@ -1,7 +1,7 @@
 """From samples to ranges: what is seen of a feature, and the methods that choose its range and the scales of weights."""
 
 from engine.calibrate.methods import FEATURE_METHODS, Solve, default_feature_method
-from engine.calibrate.observe import Observation, Observer, merge, observe
+from engine.calibrate.observe import Observation, Observer, merge
 from engine.calibrate.weights import WEIGHT_METHODS, weight_scales
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "Solve",
     "default_feature_method",
     "merge",
-    "observe",
     "weight_scales",
 ]

@@ -51,7 +51,7 @@ class Observation:
     @property
     def magnitude(self) -> float:
         """Return the largest absolute value seen."""
-        return max(-self.minimum, self.maximum)
+        return max(self.maximum, -self.minimum)
 
     def to_bytes(self) -> bytes:
         """Return a little-endian form without padding, counts in the narrowest unsigned integer that holds them all."""
@@ -158,7 +158,7 @@ class Observer:
     def _widen(self, low: float, high: float) -> None:
         self._minimum = min(self._minimum, low) + 0.0  # + 0.0: the sign of a zero must not depend on the order
         self._maximum = max(self._maximum, high) + 0.0
-        exponent = _exponent(max(-self._minimum, self._maximum))
+        exponent = _exponent(max(self._maximum, -self._minimum))
         self._bins = _coarser(self._bins, exponent - self._exponent)
         self._exponent = exponent
 
@@ -182,7 +182,7 @@ _LANES = np.tile(np.array([HALF, 3 * HALF], np.int32), _BLOCK // 2)
 
 def _exponent(magnitude: float) -> int:
     """Return e with HALF/2 <= magnitude / 2**e < HALF, but never finer than float32 can scale."""
-    return max(math.frexp(magnitude)[1] - (HALF.bit_length() - 1), _FINEST)
+    return max(math.frexp(magnitude)[1] - (HALF.bit_length() - 1), _FINEST) if magnitude else _FINEST
 
 
 def _coarser(bins: NDArray[np.int64], steps: int) -> NDArray[np.int64]:
