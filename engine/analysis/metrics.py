@@ -1,0 +1,135 @@
+"""The metrics of one node on one sample: x is the float value, y the quantized one, element by element.
+
+    cosine                   sum(x*y) / sqrt(sum(x^2) * sum(y^2))                plain, not centred
+    sqnr_db                  10 * log10(sum(x^2) / sum((x - y)^2))
+    euc_distance             sqrt(0.5 * Var(x - y) / (Var(x) + Var(y)))
+    standard_deviation       std(x - y)
+    max_absolute             max|x - y|
+    max_absolute_normalized  max|z(x) - z(y)|,  z = (v - mean(v)) / std(v)
+    saturation               share of x more than half a step beyond what the quantization can represent
+    mean_error               mean(x - y)
+
+A metric that does not exist (a cosine with a zero vector, the normalized error of a constant) is None, never a number that looks good
+or bad. Every number here is finite: it can be written as JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..numerics import Array, QParams
+from .moments import Moments, Values, collect, collect_exactly, farthest, of_floats, of_levels
+
+SQNR_EXACT = 999.0
+"""The SQNR, in dB, of a signal without any noise: JSON knows no infinity, and float32 noise ends near 150 dB."""
+
+_CANCELLED = 64.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The metrics of one node on one sample over `size` elements.
+
+    `nonfinite` counts elements where x or y is NaN or infinite; when there is one, every metric is None.
+    """
+
+    size: int
+    nonfinite: int = 0
+    cosine: float | None = None
+    sqnr_db: float | None = None
+    euc_distance: float | None = None
+    standard_deviation: float | None = None
+    max_absolute: float | None = None
+    max_absolute_normalized: float | None = None
+    saturation: float | None = None
+    mean_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The error one layer adds by itself: its integer form on quantized float input, against its float form."""
+
+    cosine: float | None = None
+    sqnr_db: float | None = None
+
+
+def measure(x: Array, levels: Array, q: QParams) -> Measured:
+    """Measure float32 values against levels (uint8 or uint16) of the same shape and memory order."""
+    x, levels = _flat(x, levels)
+    half = 0.5 * q.scale
+    ends = (q.scale * -q.zero - half, q.scale * (q.qmax - q.zero) + half)
+    return _measure(x, of_levels(levels, q), ends)
+
+
+def measure_floats(x: Array, y: Array) -> Measured:
+    """Measure the float network against what a float layer of the quantized one computed; there is no saturation."""
+    x, y = _flat(x, np.asarray(y, np.float32))
+    return _measure(x, of_floats(y), None)
+
+
+def cosine_only(x: Array, levels: Array, q: QParams) -> Local:
+    """Return cosine and SQNR alone."""
+    x, levels = _flat(x, levels)
+    m = collect(x, of_levels(levels, q)) if x.size else None
+    return Local(_cosine(m), _sqnr(m)) if m else Local()
+
+
+def _measure(x: Array, values: Values, ends: tuple[float, float] | None) -> Measured:
+    if not x.size:
+        return Measured(0)
+    m = collect(x, values, ends or (-math.inf, math.inf))
+    if m is None:
+        return Measured(x.size, _nonfinite(x, values))
+    spread = m.var_x + m.var_y
+    return Measured(
+        size=x.size,
+        cosine=_cosine(m),
+        sqnr_db=_sqnr(m),
+        euc_distance=math.sqrt(0.5 * m.var_d / spread) if spread else None,
+        standard_deviation=math.sqrt(m.var_d),
+        max_absolute=m.max_error,
+        max_absolute_normalized=_normalized(x, values, m),
+        saturation=m.beyond / x.size if ends else None,
+        mean_error=m.mean_d,
+    )
+
+
+def _cosine(m: Moments) -> float | None:
+    norms = m.xx * m.yy
+    return min(1.0, max(-1.0, m.xy / math.sqrt(norms))) if norms else None
+
+
+def _sqnr(m: Moments) -> float | None:
+    if not m.xx:
+        return None
+    return min(10 * math.log10(m.xx / m.dd), SQNR_EXACT) if m.dd else SQNR_EXACT
+
+
+def _normalized(x: Array, values: Values, m: Moments) -> float | None:
+    """Return max|z(x) - z(y)|.
+
+    With k = 1 - std(x) / std(y):  z(x) - z(y) = (d - mean(d) + k * (y - mean(y))) / std(x).
+    """
+    if not (m.var_x and m.var_y):
+        return None
+    grown = (2 * m.cov_yd + m.var_d) / m.var_y  # var_x / var_y - 1, without the cancellation
+    k = -grown / (1 + math.sqrt(1 + grown))
+    found = farthest(x, values, m, k)
+    if not m.exact and found * _CANCELLED < max(b.reach(k, m.mean_d, m.mean_y) for b in m.blocks):
+        return _normalized(x, values, collect_exactly(x, values))  # y is x times a factor: its terms cancel
+    return found / math.sqrt(m.var_x)
+
+
+def _nonfinite(x: Array, values: Values) -> int:
+    y = values(0, x.size)
+    return int(np.count_nonzero(~(np.isfinite(x) & np.isfinite(y))))
+
+
+def _flat(x: Array, y: Array) -> tuple[Array, Array]:
+    x = np.asarray(x, np.float32)
+    if x.shape != y.shape:
+        raise ValueError(f"cannot compare a value of shape {x.shape} with one of shape {y.shape}")
+    return x.reshape(-1), y.reshape(-1)
