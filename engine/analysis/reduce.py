@@ -12,11 +12,11 @@ from .metrics import Local, Measured
 class Row:
     """One node's metrics over all samples: means, and for the cosine its ends.
 
-    Each metric is taken over the samples that have it and is None when none has. `samples` counts all of them, `unmeasured` those
+    Each metric is taken over the samples that have it and is None when none has. `count` counts all of them, `unmeasured` those
     without a cosine (a zero vector, or a value that is not finite), `nonfinite` those with NaN or infinity.
     """
 
-    samples: int = 0
+    count: int = 0
     unmeasured: int = 0
     nonfinite: int = 0
     cosine_avg: float | None = None
@@ -37,7 +37,7 @@ def reduce(samples: Sequence[Measured], local: Sequence[Local] = ()) -> Row:
     """Reduce the samples of one node, the vendor's way: the mean of each metric; minimum and maximum of the cosine too."""
     cosines = [m.cosine for m in samples if m.cosine is not None]
     return Row(
-        samples=len(samples),
+        count=len(samples),
         unmeasured=len(samples) - len(cosines),
         nonfinite=sum(m.nonfinite > 0 for m in samples),
         cosine_avg=mean(cosines),

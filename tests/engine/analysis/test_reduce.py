@@ -16,7 +16,7 @@ def test_means_and_ends_over_the_samples_that_have_a_value() -> None:
         Measured(4, nonfinite=2),
     ]
     row = reduce(samples, [Local(0.99, 30.0), Local(None, None)])
-    assert (row.samples, row.unmeasured, row.nonfinite) == (4, 2, 1)
+    assert (row.count, row.unmeasured, row.nonfinite) == (4, 2, 1)
     assert (row.cosine_avg, row.cosine_min, row.cosine_max) == (pytest.approx(0.8), 0.7, 0.9)
     assert (row.max_absolute, row.saturation, row.sqnr_db) == (3.0, 0.25, 15.0)
     assert (row.local_cosine, row.local_sqnr_db) == (0.99, 30.0)
