@@ -1,0 +1,76 @@
+"""Source operators -> layers: each operator's own recogniser decides, and what nobody recognises runs in float and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..ir import Graph, Node, RawNode, TensorType
+from ..ops.base import candidates
+from ..ops.view import Decline, Match, View
+from .protos import constant_type
+from .raw import RawGraph, reads
+
+FLOAT = "Float"
+"""The type of a layer that onnxruntime runs as it is; `attrs["op_type"]` is what the source model calls it."""
+
+
+def recognise(raw: RawGraph) -> Graph:
+    """Return the float graph of a folded source model.
+
+    A layer stands where the last operator that it absorbs stood: whatever it reads was made before.
+    """
+    view = View(raw.nodes, raw.outputs, raw.constants, raw.types)
+    place = {id(n): i for i, n in enumerate(raw.nodes)}
+    taken: set[int] = set()
+    found: list[tuple[int, Node]] = []
+    for node in raw.nodes:
+        if id(node) in taken:
+            continue
+        match = _match(node, view, taken)
+        if isinstance(match, Match):
+            taken.update(id(n) for n in match.absorbed)
+            found.append((max(place[id(n)] for n in match.absorbed), match.node))
+        else:
+            found.append((place[id(node)], opaque(node, view, match.reason)))
+    nodes = tuple(node for _, node in sorted(found, key=lambda item: item[0]))
+    read = {t for n in nodes for t in n.inputs}
+    constants = {t: value for t, value in raw.constants.items() if t in read}
+    types = _types(raw, nodes, constants)
+    return Graph(raw.inputs, raw.outputs, nodes, types, constants, raw.opsets, raw.ir_version)
+
+
+def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
+    """Return the match that absorbs most, or the reason of the operator that came nearest: the one made for the fewest source operators.
+
+    A hard-swish written as four operators begins with an addition, which is a layer too: the larger pattern is what was meant.
+    """
+    best: Match | None = None
+    declined: list[tuple[int, Decline]] = []
+    for operator in candidates(node):
+        answer = operator.match(node, view)
+        if isinstance(answer, Decline):
+            declined.append((len(operator.sources), answer))
+        elif not any(id(n) in taken for n in answer.absorbed) and (best is None or len(answer.absorbed) > len(best.absorbed)):
+            best = answer
+    if best is not None:
+        return best
+    if declined:
+        return min(declined, key=lambda item: item[0])[1]
+    return Decline(f"no integer form of {node.op} is known")
+
+
+def opaque(node: RawNode, view: View, reason: str) -> Node:
+    """Return the layer that runs a source operator as it is; one that touches no float tensor has nothing to explain."""
+    outputs = tuple(t for t in node.outputs if t)
+    inputs = reads(node)
+    kinds = [view.type(t) for t in (*outputs, *(t for t in inputs if view.const(t) is None))]
+    quiet = all(kind is not None and not kind.dtype.startswith(("float", "bfloat")) for kind in kinds)
+    attrs = {"op_type": node.op, "domain": node.domain}
+    return Node(FLOAT, outputs[0], inputs, outputs, attrs, reason="" if quiet else reason, raw=(node,))
+
+
+def _types(raw: RawGraph, nodes: Sequence[Node], constants: Mapping[str, object]) -> dict[str, TensorType]:
+    """Return the types of the tensors that are left."""
+    names = {*raw.inputs, *raw.outputs, *(t for n in nodes for t in (*n.inputs, *n.outputs, n.inner))}
+    table = {t: raw.types[t] for t in names if t in raw.types}
+    return table | {t: constant_type(raw.constants[t]) for t in constants}
