@@ -32,13 +32,15 @@ class Inputs:
     pictures: frozenset[str]
 
     def feeds(self, sample: Mapping[str, Feed]) -> dict[str, Array]:
-        """Return a loaded sample as float programs want it: pixels under their own name, everything else in float32."""
-        return {
-            (PIXELS + s.name if s.name in self.pictures else s.name): (
-                sample[s.name] if s.name in self.pictures else sample[s.name].astype(np.float32, copy=False).reshape(s.shape)
-            )
-            for s in self.specs
-        }
+        """Return a loaded sample as programs want it: pixels under a name of their own, the rest in float32; rank 4 as NHWC."""
+        fed: dict[str, Array] = {}
+        for s in self.specs:
+            if s.name in self.pictures:
+                fed[PIXELS + s.name] = sample[s.name]
+                continue
+            value = sample[s.name].astype(np.float32, copy=False).reshape(s.shape)
+            fed[s.name] = np.ascontiguousarray(value.transpose(0, 2, 3, 1)) if value.ndim == 4 else value
+        return fed
 
 
 def lower_floats(graph: Graph, inputs: Inputs) -> Builder:
@@ -122,12 +124,9 @@ class Networks:
 
     def __init__(self, graph: Graph, inputs: Inputs, *, threads: int = 0) -> None:
         self.graph, self.inputs, self.threads = graph, inputs, threads
-        self.pixel_types = {
-            PIXELS + s.name: TensorType(s.shape, "uint8") if s.name in inputs.pictures else TensorType(s.shape) for s in inputs.specs
-        }
 
-    def floats(self, wanted: Sequence[str], *, nhwc: bool = True) -> Program:
-        """Compile the float graph for the wanted tensors."""
+    def floats(self, wanted: Sequence[str]) -> Program:
+        """Compile the float graph for the wanted tensors, which come in whatever layout is fastest (see `Program.nhwc_value`)."""
         given = [t for t in wanted if t in self.graph.inputs and t not in self.inputs.pictures]
         feeds = {
             (PIXELS + s.name if s.name in self.inputs.pictures else s.name): TensorType(
@@ -142,7 +141,8 @@ class Networks:
             [t for t in wanted if t not in given],
             types=self.graph.types,
             opsets=self.graph.opsets,
-            nhwc=frozenset(f for f in feeds if f.startswith(PIXELS)) if not nhwc else True,
+            nhwc=frozenset(feeds),
+            blocked=True,
             threads=self.threads,
         )
 

@@ -7,8 +7,10 @@ operator with its reference under exactly these options.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from ..errors import ModelError, WorkError
 from ..ir import TensorType
 from ..numerics import Array
 from ..ops.lowering import Builder
+from .blocked import Blocked, block_size, cut_reorders, pieces, unblock
 from .model import Request, Segment, build, segments
 
 ort.set_default_logger_severity(4)
@@ -28,15 +31,33 @@ VERSION = f"onnxruntime-{ort.__version__}"
 
 def open_session(data: bytes, *, threads: int = 0, what: str = "the lowered model") -> ort.InferenceSession:
     """Open a session on serialized ONNX with the options that keep integers exact. Raises WorkError with onnxruntime's words."""
+    try:
+        return ort.InferenceSession(data, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
+    except Exception as error:  # noqa: BLE001 - onnxruntime raises a family of its own without a common base
+        raise WorkError(f"onnxruntime cannot run {what}: {first_line(error)}") from error
+
+
+def open_blocked(data: bytes, allowed: frozenset[str], threads: int, what: str) -> tuple[ort.InferenceSession, dict[str, Blocked]]:
+    """Open a session whose `allowed` outputs come in onnxruntime's blocked layout where it computes them so."""
+    if not block_size():
+        return open_session(data, threads=threads, what=what), {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="magik-") as name:
+            found = cut_reorders(data, _options(threads), UNSAFE, allowed, Path(name))
+            path = str(Path(name) / "cut.onnx")
+            session = ort.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
+        return session, found
+    except Exception:  # noqa: BLE001 - no room for temporary files, or a model it cannot write: the plain way says what is wrong
+        return open_session(data, threads=threads, what=what), {}
+
+
+def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.disable_quant_qdq", "1")
-    try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
-    except Exception as error:  # onnxruntime raises a family of its own without a common base
-        raise WorkError(f"onnxruntime cannot run {what}: {first_line(error)}") from error
+    return options
 
 
 def first_line(error: BaseException) -> str:
@@ -57,6 +78,7 @@ class Program:
         types: Mapping[str, TensorType] | None = None,
         opsets: Mapping[str, int] | None = None,
         nhwc: bool | frozenset[str] = False,
+        blocked: bool = False,
         threads: int = 0,
     ) -> None:
         self.types = {**(types or {}), **feeds}
@@ -69,18 +91,39 @@ class Program:
         self.nhwc = four & nhwc if isinstance(nhwc, frozenset) else four if nhwc else frozenset()
         request = Request(self.types, tuple(shown), self.nhwc)
         self.parts: list[tuple[Segment, ort.InferenceSession]] = []
+        self.blocked: dict[str, Blocked] = {}
         for part in parts:
             missing = [t for t in part.reads if t not in self.types]
             if missing:
                 raise ModelError(f"the type of tensor {missing[0]!r} is not known", where=part.steps[0].op)
             data = build(part, request, builder.constants, opsets)
-            self.parts.append((part, open_session(data, threads=threads, what=_describe(part))))
+            if blocked:
+                allowed = frozenset(wanted) - crossing - self.nhwc
+                session, found = open_blocked(data, allowed, threads, _describe(part))
+                self.blocked |= found
+            else:
+                session = open_session(data, threads=threads, what=_describe(part))
+            self.parts.append((part, session))
         self._local = threading.local()
+
+    def pieces(self, tensor: str, value: Array) -> list[Array]:
+        """Return a value this program made as arrays that hold each element once, in any order, with as little copying as can be."""
+        found = self.blocked.get(tensor)
+        return pieces(value, found.channels) if found else [value]
+
+    def nhwc_value(self, tensor: str, value: Array) -> Array:
+        """Return a value this program made as contiguous NHWC when it has rank 4, as it is otherwise."""
+        found = self.blocked.get(tensor)
+        if found:
+            return unblock(value, found.channels)
+        if value.ndim == 4 and tensor not in self.nhwc:
+            return np.ascontiguousarray(value.transpose(0, 2, 3, 1))
+        return value
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run on this thread's buffers and return the wanted tensors; they are valid until this thread's next run.
 
-        Tensors in `self.nhwc` are fed and returned as contiguous NHWC arrays.
+        Tensors in `self.nhwc` are fed and returned as contiguous NHWC arrays, those in `self.blocked` in onnxruntime's blocks.
         """
         runner = getattr(self._local, "runner", None)
         if runner is None:
@@ -100,8 +143,9 @@ class Runner:
             binding = session.io_binding()
             inputs = {border_name(t, program.nhwc): t for t in part.reads}
             loose: list[tuple[str, str]] = []
+            shown = {b.tensor: t for t, b in program.blocked.items() if t in part.makes}
             for out in session.get_outputs():
-                name = out.name.removeprefix("\x1enhwc:")
+                name = shown.get(out.name, out.name.removeprefix("\x1enhwc:"))
                 buffer = self._buffer(name, out)
                 if buffer is None:
                     binding.bind_output(out.name, "cpu")
@@ -121,6 +165,9 @@ class Runner:
         shape = kind.shape
         if name in self.program.nhwc:
             shape = (shape[0], *shape[2:], shape[1])
+        if name in self.program.blocked:
+            size = block_size()
+            shape = (shape[0], -(-shape[1] // size) * size, *shape[2:])
         return np.zeros(shape, _ORT_TYPES.get(out.type, kind.dtype))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -130,7 +177,7 @@ class Runner:
                 binding.bind_cpu_input(fed, np.ascontiguousarray(values[name]))
             try:
                 session.run_with_iobinding(binding)
-            except Exception as error:  # onnxruntime raises a family of its own without a common base
+            except Exception as error:  # noqa: BLE001 - onnxruntime raises a family of its own without a common base
                 raise WorkError(f"onnxruntime failed: {first_line(error)}") from error
             if loose:
                 found = dict(zip((o.name for o in session.get_outputs()), binding.get_outputs(), strict=True))

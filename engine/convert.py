@@ -1,0 +1,164 @@
+"""The work of one conversion: import, calibrate, quantize, write, measure.
+
+Every stage is a function of immutable values; what an earlier run already knows comes from the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from .analysis.reduce import reduce
+from .analysis.report import LayerRow, OutputRow, SampleCosine, measured, to_json
+from .analysis.report import Report as Document
+from .errors import DataError
+from .events import Layers, Log, Progress, Report, SampleMeasured
+from .frontends.importer import Imported, load
+from .ir import Graph, digest, keys
+from .numerics import QParams
+from .ops.base import REGISTRY
+from .plan import Plan, Resolved
+from .project import Job, Sources
+from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensors_to_observe
+from .simulate import Inputs, Networks
+from .stages.artefacts import write_artefacts, write_dumps
+from .stages.calibration import method_of, observe, range_finders
+from .stages.measuring import Measurer, SampleResult
+from .store import Store
+
+
+class Clock:
+    """Seconds per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def convert(job: Job, sources: Sources, *, report: Report, store: Store, executor: Executor | None) -> dict[str, Any]:
+    """Do the whole conversion and return its document. Raises MagikError; what `report` raises passes through."""
+    clock, warnings = Clock(), list(sources.warnings)
+    with clock.stage("import"):
+        report(Progress("ImportModel", 0, 1))
+        imported = load(job.model, sources.config, report)
+        warnings += imported.warnings
+        report(Progress("ImportModel", 1, 1))
+    graph = imported.graph
+    inputs = Inputs(imported.specs, frozenset(imported.pictures))
+    networks = Networks(graph, inputs, threads=1 if executor else 0)
+    plan = Plan.of(sources.config)
+    if not sources.calibration:
+        plan = replace(plan, default=replace(plan.default, skip=True))
+        warnings.append("QUANT_DATASET_PATH is not set: the model is converted without quantization")
+        report(Log(warnings[-1], "warning", "plan"))
+    resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
+    leaves = {s.name: digest("input", s.shape, s.name in inputs.pictures) for s in imported.specs}
+    float_keys = keys(graph, leaves, "float")
+    with clock.stage("calibrate"):
+        tensors = tensors_to_observe(graph) if sources.calibration else ()
+        samples = sources.calibration
+        seen = observe(networks, float_keys, tensors, samples, store=store, report=report, executor=executor) if tensors else {}
+    with clock.stage("quantize"):
+        quantized = quantize(
+            graph,
+            range_finders(seen, store=store),
+            resolved,
+            inputs=dict.fromkeys(inputs.pictures, PIXELS),
+            step=lambda done, total: report(Progress("ComputeScale", done, total)),
+        )
+    rows = layer_rows(graph, quantized, resolved)
+    names = tuple(s.name for s in sources.debug)
+    report(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
+    with clock.stage("export"):
+        artefacts = write_artefacts(job, quantized.graph, sources.config.soc) if job.output else []
+    measurer = Measurer(networks, quantized, float_keys, keys(quantized.graph, leaves, "int"), store)
+    with clock.stage("measure"):
+        results = list(_measure(measurer, sources, executor, report, warnings))
+    with clock.stage("dump"):
+        if results:
+            artefacts += write_dumps(job.root, measurer, results[0].sample, shown_type)
+    rows = tuple(_finished(row, results) for row in rows)
+    outputs = tuple(_output(t, graph, rows) for t in graph.outputs)
+    store.trim()
+    made = Document(str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(warnings))
+    return to_json(made)
+
+
+def layer_rows(graph: Graph, quantized: Quantized, resolved: Resolved) -> tuple[LayerRow, ...]:
+    """Return the rows of the table before anything is measured."""
+    return tuple(_row(node, info, graph, resolved) for node, info in zip(graph.nodes, quantized.layers, strict=True))
+
+
+def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerRow:
+    choice, q = resolved.choices[info.name], info.q
+    operator = REGISTRY.get(node.op)
+    return LayerRow(
+        info.name,
+        info.op,
+        info.quantized,
+        info.reason,
+        feature_bits=q.bits if q else None,
+        weight_bits=info.weight_bits,
+        requested_feature_bits=choice.feature_bits,
+        requested_weight_bits=choice.weight_bits if "weight" in node.params else None,
+        method=method_of(choice) if q else "",
+        min=info.low,
+        max=info.high,
+        scale=q.scale if q else None,
+        zero_point=q.zero if q else None,
+        macs=operator.macs(node, graph.types) if operator else 0,
+    )
+
+
+def _measure(
+    measurer: Measurer, sources: Sources, executor: Executor | None, report: Report, warnings: list[str]
+) -> Iterator[SampleResult]:
+    """Measure every debug sample; unreadable ones are reported and left out, DataError when none is left."""
+    samples = sources.debug
+    good = 0
+    for done, result in enumerate(measurer.results(samples, executor)):
+        report(Progress("Compute distance", done + 1, len(samples)))
+        if result.failure:
+            warnings.append(f"skipped: {result.failure}")
+            report(Log(warnings[-1], "warning", "dataset"))
+            continue
+        good += 1
+        report(SampleMeasured(result.sample.name, done, _cells(result)))
+        yield result
+    if samples and not good:
+        raise DataError(f"none of the {len(samples)} debug samples is readable; the first one: {warnings[-len(samples)]}")
+
+
+def _cells(result: SampleResult) -> Mapping[str, Mapping[str, float | None]]:
+    return {
+        name: {"cosine": whole.cosine, "sqnr_db": whole.sqnr_db, "local_cosine": local.cosine}
+        for name, (whole, local) in result.layers.items()
+    }
+
+
+def _finished(row: LayerRow, results: list[SampleResult]) -> LayerRow:
+    """Return a row with its metrics over all samples."""
+    pairs = [(r.sample.name, *r.layers[row.name]) for r in results if row.name in r.layers]
+    if not pairs:
+        return row
+    cells = [SampleCosine(name, whole.cosine) for name, whole, _ in pairs]
+    return measured(row, reduce([whole for _, whole, _ in pairs], [local for *_, local in pairs]), cells)
+
+
+def _output(tensor: str, graph: Graph, rows: tuple[LayerRow, ...]) -> OutputRow:
+    maker = graph.producers().get(tensor)
+    row = next((r for r in rows if maker and r.name == maker.name and maker.outputs[0] == tensor), None)
+    return OutputRow(tensor, row.cosine_avg, row.cosine_min, row.sqnr_db) if row else OutputRow(tensor)
+
+

@@ -1,0 +1,116 @@
+"""Float values in the layout onnxruntime computes them in.
+
+Its convolutions work on channels in blocks of 8 or 16 (by CPU). Asking for every value in model layout makes it reorder each of them, which
+takes as long as the network itself; so the reorderings in front of the outputs are cut off, and the blocked values are handed out as they
+are. What counts or sums over a tensor can use them at once; `unblock` gives NHWC. Where onnxruntime does not block, nothing is cut.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import helper
+
+from ..numerics import Array
+
+DOMAIN = "com.microsoft.nchwc"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Where a blocked output is found: the name of the tensor in the session and its true number of channels."""
+
+    tensor: str
+    channels: int
+
+
+def cut_reorders(model: bytes, options: ort.SessionOptions, unsafe: list[str], allowed: frozenset[str], folder: Path) -> dict[str, Blocked]:
+    """Let onnxruntime optimize a model into `folder`/cut.onnx, without the reorderings before the `allowed` outputs; return those."""
+    options.optimized_model_filepath = str(folder / "optimized.onnx")
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
+    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+    ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=unsafe)
+    proto = onnx.load(folder / "optimized.onnx", load_external_data=False)
+    found = _cut(proto.graph, allowed)
+    onnx.save(proto, folder / "cut.onnx")
+    return found
+
+
+def _cut(graph: Any, allowed: frozenset[str]) -> dict[str, Blocked]:
+    outputs = allowed & {o.name for o in graph.output}
+    users = Counter(t for n in graph.node for t in n.input)
+    found: dict[str, Blocked] = {}
+    dead, taken = [], set()
+    for index, node in enumerate(graph.node):
+        attrs = {a.name: a.i for a in node.attribute}
+        if node.op_type == "ReorderOutput" and node.domain == DOMAIN and node.output[0] in outputs and not attrs.get("channels_last"):
+            if node.input[0] in taken:
+                continue
+            taken.add(node.input[0])
+            found[node.output[0]] = Blocked(node.input[0], attrs["channels"])
+            if not users[node.output[0]]:
+                dead.append(index)
+    kept = [o for o in graph.output if o.name not in found]
+    shown = {b.tensor for b in found.values()}
+    del graph.output[:]
+    graph.output.extend(kept)
+    graph.output.extend(onnx.ValueInfoProto(name=t) for t in sorted(shown))
+    for index in reversed(dead):
+        del graph.node[index]
+    return found
+
+
+def unblock(value: Array, channels: int) -> Array:
+    """Return a blocked value of shape (1, padded channels, H, W) as a contiguous NHWC array."""
+    size = block_size()
+    _, padded, height, width = value.shape
+    nhwc = value.reshape(padded // size, height * width, size).transpose(1, 0, 2).reshape(height * width, padded)
+    return np.ascontiguousarray(nhwc[:, :channels]).reshape(1, height, width, channels)
+
+
+def pieces(value: Array, channels: int) -> list[Array]:
+    """Return a blocked value as arrays that hold each true element once, in any order, without copying full blocks."""
+    size = block_size()
+    flat = value.reshape(value.shape[1] // size, -1, size)
+    full, rest = divmod(channels, size)
+    return [flat[:full]] + ([np.ascontiguousarray(flat[full, :, :rest])] if rest else [])
+
+
+@functools.cache
+def block_size() -> int:
+    """Return the number of channels in a block on this machine, found by looking at a known value; 0 when nothing is blocked."""
+    channels = 64
+    x = np.arange(channels * 2, dtype=np.float32).reshape(1, channels, 1, 2)
+    weight = np.eye(channels, dtype=np.float32).reshape(channels, channels, 1, 1)
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    inputs = [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)]
+    graph = helper.make_graph([node], "probe", inputs, [onnx.ValueInfoProto(name="y")], [onnx.numpy_helper.from_array(weight, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    with tempfile.TemporaryDirectory(prefix="magik-") as folder:
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.optimized_model_filepath = f"{folder}/probe.onnx"
+        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        proto = onnx.load(options.optimized_model_filepath)
+    if not _cut(proto.graph, frozenset({"y"})):
+        return 0
+    proto.graph.output[0].type.CopyFrom(helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None))
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        found = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    except Exception:  # noqa: BLE001 - whatever onnxruntime says: without the probe there is no blocked layout
+        return 0
+    for size in (16, 8, 4, 32):
+        expected = x.reshape(channels // size, size, 2).transpose(0, 2, 1).reshape(-1)
+        if np.array_equal(np.asarray(found).reshape(-1), expected):
+            return size
+    return 0

@@ -1,0 +1,1 @@
+"""The stages of a conversion that go over samples: calibration and measurement."""

@@ -1,0 +1,128 @@
+"""Measurement: the quantized network against the float one, on every debug sample and every layer.
+
+For each sample the float network, the integer network and every integer layer alone (on quantized float inputs) run once; values are
+paired by layer and sample and reduced to metrics on the spot, so memory does not grow with the number of samples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+
+from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
+from ..dataset import Sample, read_sample
+from ..errors import DataError
+from ..ir import Graph, QGraph, digest
+from ..numerics import Array
+from ..quantize import Quantized
+from ..simulate import LOCAL, PIXELS, Networks
+from ..store import Store
+from .calibration import backend
+from .fan import in_order
+
+
+@dataclass(frozen=True, slots=True)
+class SampleResult:
+    """One sample's metrics per layer; `failure` says why there are none."""
+
+    sample: Sample
+    layers: Mapping[str, tuple[Measured, Local]]
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """Everything one sample made, for dumps: float values, integer levels, what was fed."""
+
+    feeds: Mapping[str, Array]
+    floats: Mapping[str, Array]
+    levels: Mapping[str, Array]
+
+
+def measured_layers(graph: Graph) -> tuple[str, ...]:
+    """Return the layers whose first output is a float32 tensor: the ones that can be compared."""
+    return tuple(n.name for n in graph if n.outputs[0] in graph.types and graph.types[n.outputs[0]].dtype == "float32")
+
+
+class Measurer:
+    """Compiled programs and keys for measuring one conversion; programs are built when the first sample needs them."""
+
+    def __init__(
+        self, networks: Networks, quantized: Quantized, float_keys: Mapping[str, str], int_keys: Mapping[str, str], store: Store
+    ) -> None:
+        self.networks, self.quantized, self.store = networks, quantized, store
+        self.graph: Graph = networks.graph
+        self.integers: QGraph = quantized.graph
+        self.names = measured_layers(self.graph)
+        self.tensors = {n.name: n.outputs[0] for n in self.graph if n.name in set(self.names)}
+        params = [quantized.graph.qparams.get(t) for t in self.tensors.values()]
+        tensors = list(self.tensors.values())
+        self.identity = digest([float_keys[t] for t in tensors], [int_keys[t] for t in tensors], params)
+        self._programs: tuple[object, ...] | None = None
+
+    def compile(self) -> None:
+        """Build the three programs; call it before threads share the measurer."""
+        if self._programs is None:
+            wanted = list(self.tensors.values())
+            fed = [s.name for s in self.networks.inputs.specs if s.name not in self.networks.inputs.pictures]
+            alone = self.networks.locals(self.integers)
+            extra = [t for t in (alone[1] if alone else ()) if t not in wanted and t not in fed]
+            floats = self.networks.floats([*wanted, *extra])
+            self._programs = floats, self.networks.integers(self.integers, wanted), alone
+
+    def results(self, samples: Sequence[Sample], executor: Executor | None = None) -> Iterator[SampleResult]:
+        """Yield each sample's metrics in order, from the store where they are known."""
+        if any(self._known(s) is None for s in samples):
+            self.compile()
+        yield from in_order(self.sample, samples, executor)
+
+    def sample(self, sample: Sample) -> SampleResult:
+        """Measure one sample; a sample that cannot be read gives its failure."""
+        known = self._known(sample)
+        if known is not None:
+            return known
+        try:
+            loaded = read_sample(sample, self.networks.inputs.specs)
+        except DataError as error:
+            return SampleResult(sample, {}, str(error))
+        values, alone = self.values(loaded.feeds)
+        found = {name: self._layer(tensor, values, alone) for name, tensor in self.tensors.items()}
+        data = {name: (asdict(whole), asdict(local)) for name, (whole, local) in found.items()}
+        self.store.put(self._place(sample), json.dumps(data).encode())
+        return SampleResult(sample, found)
+
+    def values(self, feeds: Mapping[str, Array], *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
+        """Run one loaded sample; the arrays are this thread's buffers and live until its next sample."""
+        self.compile()
+        floats, integers, alone = self._programs  # type: ignore[misc]
+        given = self.networks.inputs.feeds(feeds)
+        real = {t: floats.nhwc_value(t, v) for t, v in floats.run(given).items()}
+        real |= {t: v for t, v in given.items() if not t.startswith(PIXELS)}
+        levels = integers.run({t.removeprefix(PIXELS): v for t, v in given.items()})
+        apart: Mapping[str, Array] = {}
+        if alone and local:
+            program, fed = alone
+            pixels = {t: given[PIXELS + t] for t in self.networks.inputs.pictures}
+            apart = program.run({**pixels, **{t: real[t] for t in fed}})
+        return Values(given, real, levels), apart
+
+    def _layer(self, tensor: str, values: Values, alone: Mapping[str, Array]) -> tuple[Measured, Local]:
+        x, y, q = values.floats[tensor], values.levels[tensor], self.integers.qparams.get(tensor)
+        if q is None:
+            return measure_floats(x, y), Local()
+        one = alone.get(LOCAL + tensor)
+        return measure(x, y, q), cosine_only(x, one, q) if one is not None else Local()
+
+    def _place(self, sample: Sample) -> str:
+        specs = [(s.shape, s.color) for s in self.networks.inputs.specs]
+        return digest("measure", backend(), specs, sample.key, self.identity)
+
+    def _known(self, sample: Sample) -> SampleResult | None:
+        data = self.store.get(self._place(sample))
+        if data is None:
+            return None
+        rows = json.loads(data)
+        return SampleResult(sample, {name: (Measured(**whole), Local(**local)) for name, (whole, local) in rows.items()})
+
