@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from engine.calibrate import max_abs, mse
 from engine.calibrate.density import Array, Density
 from engine.calibrate.observe import Observation
-from engine.calibrate.ranges import observed
+from engine.calibrate.ranges import observed, usable
 
 _ROUNDS = 300
 _TOLERANCE = 1e-4
 _DIVISORS = (1.0, 2.5)  # of the observed range: the plain start and that of MNN
+_GROUP = 4  # bins counted as one while the alternation runs: the integrals hardly notice
 _SHRINKS = 16  # quarter octaves below max|w| that the scale of a channel may start at
 _BLOCK = 1 << 15  # weights worked on at once: they, their integers and a residual stay in the second-level cache
 
@@ -32,15 +33,14 @@ def solve(seen: Observation, bits: int) -> tuple[float, float]:
     if whole == (0.0, 0.0):
         return whole
     starts = np.array([*((whole[0] / d, whole[1] / d) for d in _DIVISORS), mse.solve(seen, bits)])
-    density = Density.of(seen)
     qmax = (1 << bits) - 1
     scale = (starts[:, 1] - starts[:, 0]) / qmax
     zero = np.clip(np.rint(-starts[:, 0] / scale), 0, qmax)
-    scale = _alternate(density, scale, zero, bits)
+    scale = _alternate(Density.of(seen, _GROUP), scale, zero, bits)
     low = np.concatenate([starts[:, 0], np.maximum(-zero * scale, whole[0])])
     high = np.concatenate([starts[:, 1], np.minimum((qmax - zero) * scale, whole[1])])
-    best = int(np.argmin(density.error(low, high, bits)))
-    return float(low[best]), float(high[best])
+    best = int(np.argmin(Density.of(seen).error(low, high, bits)))
+    return usable(float(low[best]), float(high[best]), bits)
 
 
 def _alternate(density: Density, scale: Array, zero: Array, bits: int) -> Array:

@@ -23,7 +23,7 @@ from engine.calibrate.observe import Observation
 
 Array = NDArray[np.float64]
 
-_CHUNK = 1 << 17  # numbers per temporary: a few of them stay in the second-level cache
+_CHUNK = 1 << 14  # numbers per temporary: a few of them stay in the second-level cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +89,11 @@ class Density:
 def magnitudes(seen: Observation, bins: int) -> Array:
     """Return the histogram (bins,) of |x| over [0, magnitude] without the zeros; counts are split where bins do not meet."""
     first, counts = _without_zeros(seen)
-    reach = max(first + counts.size, -first)
-    folded = np.zeros(reach)
-    np.add.at(folded, _fold(first, counts.size), counts)
-    edges = np.minimum(np.arange(reach + 1) * seen.width, seen.magnitude)
+    signed = np.arange(first, first + counts.size)
+    folded = np.bincount(np.where(signed < 0, -1 - signed, signed), counts)
+    edges = np.minimum(np.arange(folded.size + 1) * seen.width, seen.magnitude)
     rising = np.concatenate([[0.0], np.cumsum(folded)])
     return np.diff(np.interp(np.linspace(0.0, seen.magnitude, bins + 1), edges, rising))
-
-
-def _fold(first: int, size: int) -> NDArray[np.int64]:
-    signed = np.arange(first, first + size)
-    return np.where(signed < 0, -1 - signed, signed)
 
 
 def _without_zeros(seen: Observation) -> tuple[int, NDArray[np.int64]]:

@@ -1,4 +1,18 @@
-"""KL: the threshold whose clipped and coarsened histogram is closest to what was seen."""
+"""KL: the threshold whose clipped and coarsened histogram is closest to what was seen.
+
+Every candidate keeps the first i of 2048 bins of |x|. P is what it keeps, with the tail added to its last bin; Q is the same
+without the tail, merged into the levels the quantizer has there and spread out again (Migacz, "8-bit Inference with TensorRT",
+GTC 2017). Three choices are ours. Figures are the mean cosine of the output over 12 pictures after calibration on 40, with 8-bit
+weights per channel, for EfficientNet-Lite0 and for a ResNet-18; MAX_ABS gives 0.9885 and 0.9900, MSE 0.9887 and 0.9951.
+
+- Exact zeros are left out, for every quantizer holds zero exactly. Left in, the spike of a ReLU counts as lost wherever a
+  level is wider than a bin, and the search clips without mercy: 0.097 and 0.930.
+- The histogram is smoothed first, by a kernel of a 64th of the range on either side. A few channels with a constant
+  output are spikes too, and the sampling noise of thin bins speaks for small thresholds: without smoothing, ReLU6 outputs were
+  clipped at half their range, 0.9709 and 0.9967. With it 0.9891 and 0.9966. The kernel does not follow the number of levels: at 4 bits
+  one of two levels' width leaves nothing to see (activations only: 0.599 and 0.869 against 0.746 and 0.927).
+- A feature of one sign has all 2**bits levels on that side, a signed one half of them on each.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +24,7 @@ from engine.calibrate.observe import Observation
 from engine.calibrate.ranges import observed, usable
 
 BINS = 2048
+_HALF = 16  # bins on each side of the smoothing box, which is applied twice
 
 _CHUNK = 1 << 13  # numbers per temporary: a dozen of them stay in the first two caches
 _TINY = 1e-300  # keeps the logarithm of an empty level finite; its weight is zero
@@ -22,7 +37,7 @@ def solve(seen: Observation, bits: int) -> tuple[float, float]:
     levels = 1 << (bits - 1 if signed else bits)
     if levels >= BINS or seen.zeros == seen.count:
         return observed(seen, bits)
-    kept = threshold(smooth(magnitudes(seen, BINS), BINS // levels), levels)
+    kept = threshold(smooth(magnitudes(seen, BINS), _HALF), levels)
     limit = seen.magnitude * kept / BINS
     return usable(max(seen.minimum, -limit), min(seen.maximum, limit), bits)
 

@@ -10,21 +10,22 @@ from engine.calibrate.ranges import observed, usable
 
 _GROUP = 8  # bins counted as one while the search is coarse: 256 to 512 pieces a side
 _OCTAVES = np.exp2(-np.arange(13) / 2)  # one sweep reaches from the whole range to a 64th of it
-_STEPS = ((_GROUP, 2 ** (1 / 6)), (_GROUP, 2 ** (1 / 18)), (1, 2 ** (1 / 54)), (1, 2 ** (1 / 162)))
+_STEPS = ((_GROUP, 2 ** (1 / 6)), (_GROUP, 2 ** (1 / 18)), (4, 2 ** (1 / 54)), (1, 2 ** (1 / 162)))
 _AROUND = np.arange(-2.0, 3.0)
 
 
 def solve(seen: Observation, bits: int) -> tuple[float, float]:
     """Return the best range of a search over both ends, coarse then fine; never worse than the observed range."""
     whole = observed(seen, bits)
-    if whole == (0.0, 0.0) or whole != usable(*whole, bits):
+    if whole == (0.0, 0.0):
         return whole
-    densities = {group: Density.of(seen, group) for group in (_GROUP, 1)}
+    densities = {group: Density.of(seen, group) for group, _ in _STEPS}
     low, high = _sweep(densities[_GROUP], whole, bits)
     for group, ratio in _STEPS:
         factors: Array = np.power(ratio, _AROUND)
         low, high = _best(densities[group], _grid(low * factors, high * factors, whole), bits)
-    return _best(densities[1], (np.array([whole[0], low]), np.array([whole[1], high])), bits)
+    ends = np.array([whole[0], low]), np.array([whole[1], high])
+    return usable(*_best(densities[1], ends, bits), bits)
 
 
 def _sweep(density: Density, whole: tuple[float, float], bits: int) -> tuple[float, float]:

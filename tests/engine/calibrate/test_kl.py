@@ -40,9 +40,7 @@ def threshold(histogram: Array, levels: int) -> int:
     return min(kept, key=lambda i: divergence(histogram, i, levels))
 
 
-@given(
-    st.integers(0, 2**32 - 1), st.sampled_from([8, 16, 32]), st.integers(40, 130), st.integers(0, 4), st.floats(0.02, 0.6)
-)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([8, 16, 32]), st.integers(40, 130), st.integers(0, 4), st.floats(0.02, 0.6))
 def test_the_threshold_is_that_of_the_obvious_search(seed: int, levels: int, bins: int, half: int, decay: float) -> None:
     rng = np.random.default_rng(seed)
     histogram = rng.poisson(3000 * np.exp(-np.arange(bins) * decay)).astype(np.float64)

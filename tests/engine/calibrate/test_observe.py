@@ -48,7 +48,8 @@ def test_the_bins_are_those_of_exact_arithmetic(x: Values) -> None:
     assert seen.zeros == np.count_nonzero(finite == 0)
     if finite.size:
         assert (seen.minimum, seen.maximum) == (float(finite.min()), float(finite.max()))
-        assert seen.counts[0] and seen.counts[-1]
+        assert seen.counts[0]
+        assert seen.counts[-1]
         assert seen.magnitude < HALF * seen.width
         assert seen.magnitude >= HALF / 2 * seen.width or seen.exponent == -126
 
