@@ -38,9 +38,9 @@ def load(path: str | Path, config: Config, report: Report = silent) -> Imported:
     from .simplify import without_copies
     from .trial import learn
 
-    model, old = read_model(Path(path))
-    raw = raw_graph(model)
-    del model  # its constants live on as arrays
+    file = read_model(Path(path))
+    raw, old = raw_graph(file.model, file.weights), file.warnings
+    del file  # its constants live on as arrays
     raw = without_copies(cut(raw, config.input, config.output, infer_open))
     raw = bind(raw, input_shapes(config, len(raw.inputs)), len(config.input_shape))
     raw, unsure = learn(fold(raw))

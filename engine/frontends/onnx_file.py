@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from ..errors import ModelError
+from ..numerics import Array
+from .weights import read_apart
 
 OLDEST, NEWEST_CERTAIN = 7, 22
 """Operator sets that are known to work; older ones are tried with a warning, newer ones after asking onnxruntime."""
@@ -22,36 +26,44 @@ _OTHERS = (
 )
 
 
-def read_model(path: Path) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """Return the model in the file at `path`, external data included, and warnings. ModelError when there is none to be had."""
-    data = _read(path)
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFile:
+    """A model that was read: the message, the large constants that were read apart from it, and warnings."""
+
+    model: onnx.ModelProto
+    weights: Mapping[str, Array]
+    warnings: tuple[str, ...] = ()
+
+
+def read_model(path: Path) -> ModelFile:
+    """Return the model in the file at `path`, external data included. ModelError when there is none to be had."""
+    data, weights = _read(path)
     try:
         model = onnx.ModelProto.FromString(data)
     except DecodeError as error:
         raise _not_onnx(path, data, "not an ONNX model, or a truncated one") from error
-    del data
     if not model.HasField("graph") or not model.ir_version:
-        raise _not_onnx(path, path.read_bytes()[:64], "not an ONNX model: it holds no graph")
+        raise _not_onnx(path, data, "not an ONNX model: it holds no graph")
     if not model.graph.output:
         raise ModelError("the model has no output", where=str(path))
     warnings = _check_opset(model, path)
     _load_external(model, path)
-    return model, warnings
+    return ModelFile(model, weights, warnings)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, dict[str, Array]]:
     if path.is_dir():
         inside = sorted(p.name for p in path.glob("*.onnx"))
         raise ModelError("is a folder, expected an ONNX file", where=str(path), hint=f"it holds {', '.join(inside[:3])}" if inside else "")
     try:
-        data = path.read_bytes()
+        data, weights = read_apart(path)
     except FileNotFoundError as error:
         raise ModelError("no such file", where=str(path), hint=_beside(path)) from error
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=str(path)) from error
     if not data:
         raise ModelError("the file is empty", where=str(path))
-    return data
+    return data, weights
 
 
 def _beside(path: Path) -> str:

@@ -28,10 +28,13 @@ _DTYPES = {
 _KINDS = {name: kind for kind, name in _DTYPES.items()}
 
 
-def raw_graph(model: ModelProto) -> RawGraph:
-    """Return the model as plain values. Its constants move out of `model`, so that their bytes are not copied about."""
+def raw_graph(model: ModelProto, weights: Mapping[str, Array] | None = None) -> RawGraph:
+    """Return the model, and `weights` that were read apart from it, as plain values.
+
+    Its constants move out of `model`, so that their bytes are not copied about.
+    """
     opsets = opsets_of(model)
-    constants = _take_constants(model.graph)
+    constants = {**(weights or {}), **_take_constants(model.graph)}
     if model.functions:
         model = _inlined(model)
         opsets |= opsets_of(model)

@@ -40,20 +40,14 @@ def recognise(raw: RawGraph) -> Graph:
 
 
 def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
-    """Return the match that absorbs most, or the reason of the operator that came nearest: the one made for the fewest source operators.
-
-    A hard-swish written as four operators begins with an addition, which is a layer too: the larger pattern is what was meant.
-    """
-    best: Match | None = None
+    """Return the first match, or the reason of the operator that came nearest: the one made for the fewest source operators."""
     declined: list[tuple[int, Decline]] = []
     for operator in candidates(node):
         answer = operator.match(node, view)
         if isinstance(answer, Decline):
             declined.append((len(operator.sources), answer))
-        elif not any(id(n) in taken for n in answer.absorbed) and (best is None or len(answer.absorbed) > len(best.absorbed)):
-            best = answer
-    if best is not None:
-        return best
+        elif not any(id(n) in taken for n in answer.absorbed):
+            return answer
     if declined:
         return min(declined, key=lambda item: item[0])[1]
     return Decline(f"no integer form of {node.op} is known")

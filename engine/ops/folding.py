@@ -24,9 +24,11 @@ class Affine:
     def then(self, scale: Array, shift: Array) -> Affine:
         """Return this layer followed by y * scale + shift, both of shape (channels,), computed in float64."""
         s = scale.astype(np.float64)
-        weight = self.weight.astype(np.float64) * s.reshape(-1, *([1] * (self.weight.ndim - 1)))
+        factor = s.reshape(-1, *([1] * (self.weight.ndim - 1)))
+        # numpy casts blocks that stay in the cache: the same products as through float64 copies, many times faster
+        weight = np.multiply(self.weight, factor, out=np.empty(self.weight.shape, np.float32), dtype=np.float64, casting="unsafe")
         before = 0.0 if self.bias is None else self.bias.astype(np.float64)
-        return Affine(weight.astype(np.float32), (before * s + shift.astype(np.float64)).astype(np.float32))
+        return Affine(weight, (before * s + shift.astype(np.float64)).astype(np.float32))
 
     def params(self) -> dict[str, Array]:
         """Return the constants of the layer."""
