@@ -72,7 +72,9 @@ def project(case: Case, folder: Path, *, calib: Path | None = None, debug: Path 
         **keys,
     }
     (root / "cfg/magik_t40.cfg").write_text(json.dumps(config, indent=4))
-    script = f"magik-transform-tools -i {case.model} -o ./out/{case.name}_t40_magik.mk.h -cfg ./cfg/magik_t40.cfg --save_quantize_model true\n"
+    script = (
+        f"magik-transform-tools -i {case.model} -o ./out/{case.name}_t40_magik.mk.h -cfg ./cfg/magik_t40.cfg --save_quantize_model true\n"
+    )
     (root / "run_t40.sh").write_text(script)
     return root
 

@@ -17,15 +17,14 @@ from .analysis.report import LayerRow, OutputRow, SampleCosine, measured, to_jso
 from .analysis.report import Report as Document
 from .errors import DataError
 from .events import Layers, Log, Progress, Report, SampleMeasured
-from .frontends.importer import Imported, load
+from .frontends.importer import load
 from .ir import Graph, digest, keys
-from .numerics import QParams
 from .ops.base import REGISTRY
 from .plan import Plan, Resolved
 from .project import Job, Sources
 from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensors_to_observe
 from .simulate import Inputs, Networks
-from .stages.artefacts import write_artefacts, write_dumps
+from .stages.artefacts import check_output, write_artefacts, write_dumps
 from .stages.calibration import method_of, observe, range_finders
 from .stages.measuring import Measurer, SampleResult
 from .store import Store
@@ -49,6 +48,8 @@ class Clock:
 def convert(job: Job, sources: Sources, *, report: Report, store: Store, executor: Executor | None) -> dict[str, Any]:
     """Do the whole conversion and return its document. Raises MagikError; what `report` raises passes through."""
     clock, warnings = Clock(), list(sources.warnings)
+    if job.output is not None:
+        check_output(job.root, job.output)
     with clock.stage("import"):
         report(Progress("ImportModel", 0, 1))
         imported = load(job.model, sources.config, report)
@@ -81,7 +82,10 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     names = tuple(s.name for s in sources.debug)
     report(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
     with clock.stage("export"):
-        artefacts = write_artefacts(job, quantized.graph, sources.config.soc) if job.output else []
+        artefacts = []
+        if job.output is not None:
+            artefacts = write_artefacts(job.root, job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
+        report(Progress("WriteModel", 1, 1))
     measurer = Measurer(networks, quantized, float_keys, keys(quantized.graph, leaves, "int"), store)
     with clock.stage("measure"):
         results = list(_measure(measurer, sources, executor, report, warnings))
@@ -112,7 +116,7 @@ def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerR
         weight_bits=info.weight_bits,
         requested_feature_bits=choice.feature_bits,
         requested_weight_bits=choice.weight_bits if "weight" in node.params else None,
-        method=method_of(choice) if q else "",
+        method="" if not q else method_of(choice) if info.origin == "own" else info.origin.upper(),
         min=info.low,
         max=info.high,
         scale=q.scale if q else None,
@@ -160,5 +164,3 @@ def _output(tensor: str, graph: Graph, rows: tuple[LayerRow, ...]) -> OutputRow:
     maker = graph.producers().get(tensor)
     row = next((r for r in rows if maker and r.name == maker.name and maker.outputs[0] == tensor), None)
     return OutputRow(tensor, row.cosine_avg, row.cosine_min, row.sqnr_db) if row else OutputRow(tensor)
-
-

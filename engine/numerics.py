@@ -81,7 +81,8 @@ def quantize(x: Array, q: QParams) -> Array:
     """Quantize real values (any shape) to the levels of `q`: clamp(rint(x / scale) + zero), the quotient in float32."""
     ratio = np.asarray(x, np.float32) / np.float32(q.scale)
     levels = np.rint(np.clip(ratio, np.float32(-q.zero), np.float32(q.qmax - q.zero)))
-    return (np.nan_to_num(levels, nan=0.0).astype(np.int32) + q.zero).astype(q.dtype)
+    stored: Array = (np.nan_to_num(levels, nan=0.0).astype(np.int32) + q.zero).astype(q.dtype)
+    return stored
 
 
 def dequantize(levels: Array, q: QParams) -> Array:
@@ -93,7 +94,8 @@ def quantize_weights(w: Array, scales: Array, bits: int) -> Array:
     """Quantize weights of shape (channels, ...) with one scale per channel to int8 levels in ±(2^(bits-1) - 1)."""
     level = weight_level(bits)
     per_channel = scales.astype(np.float32).reshape(-1, *([1] * (w.ndim - 1)))
-    return np.clip(np.rint(w.astype(np.float32) / per_channel), -level, level).astype(np.int8)
+    levels: Array = np.clip(np.rint(w.astype(np.float32) / per_channel), -level, level).astype(np.int8)
+    return levels
 
 
 def weight_scales_that_hold_bias(scales: Array, bias: Array, input_scale: float) -> Array:
@@ -105,7 +107,8 @@ def weight_scales_that_hold_bias(scales: Array, bias: Array, input_scale: float)
     needed = np.abs(bias.astype(np.float64)) / (float(input_scale) * room)
     grown = np.where(needed > scales, needed, scales.astype(np.float64)).astype(np.float32)
     # float32 rounding may land a hair below what is needed: one step up is always enough
-    return np.where(needed > grown, np.nextafter(grown, np.float32(np.inf)), grown).astype(np.float32)
+    safe: Array = np.where(needed > grown, np.nextafter(grown, np.float32(np.inf)), grown).astype(np.float32)
+    return safe
 
 
 def quantize_bias(bias: Array, input_scale: float, scales: Array) -> Array:
@@ -129,7 +132,8 @@ def settle(real: Array, q: QParams, low: int = 0, high: int | None = None) -> Ar
     top = q.qmax if high is None else high
     # the clamp comes first, with integer ends: it commutes with rint and keeps the conversion inside int32
     bounded = np.clip(real, np.float32(low - q.zero), np.float32(top - q.zero))
-    return (np.rint(bounded).astype(np.int32) + q.zero).astype(q.dtype)
+    stored: Array = (np.rint(bounded).astype(np.int32) + q.zero).astype(q.dtype)
+    return stored
 
 
 def requantize(acc: Array, m: Array | float, q: QParams, low: int = 0, high: int | None = None) -> Array:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from .errors import ConfigError, DataError, ModelError
 from .events import Layers, Log, Progress, Report, SampleMeasured
 from .samples import Sample, list_samples, sample_key
 from .store import Store
+from .version import VERSION
 
 FOLDER = ".magik"
 """What we write into a project besides the artefacts the guide names."""
@@ -53,14 +54,6 @@ class Sources:
     calibration: tuple[Sample, ...]
     debug: tuple[Sample, ...]
     warnings: tuple[str, ...]
-
-
-def engine_version() -> str:
-    """Return the version of this program."""
-    try:
-        return version("magik-tui")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "0"
 
 
 def default_store(root: Path) -> Store:
@@ -170,7 +163,7 @@ def record_key(job: Job, sources: Sources) -> str:
     """Return the key of a whole run: everything that can change its document or its artefacts."""
     settings = {k: repr(v) for k, v in asdict(sources.config).items()}
     parts = [
-        *("run", engine_version(), version("onnxruntime"), sources.model_key, job.model.name, job.name, job.variant),
+        *("run", VERSION, version("onnxruntime"), sources.model_key, job.model.name, job.name, job.variant),
         *(settings, str(job.output), job.save_quantize_model, sources.warnings),
         *([(s.name, s.key) for s in sources.calibration], [(s.name, s.key) for s in sources.debug]),
     ]

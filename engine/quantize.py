@@ -24,12 +24,16 @@ PIXELS = QParams(1.0, 0, 8)
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """What became of one layer: `reason` is "" when it is integer; `q` quantizes its first output, wherever an integer layer reads it."""
+    """What became of one layer: `reason` is "" when it is integer; `q` quantizes its first output.
+
+    `origin` tells where the range comes from: "own" (observed), "shared" (its input's), "fixed" (mathematics), "given" (the configuration).
+    """
 
     name: str
     op: str
     reason: str = ""
     q: QParams | None = None
+    origin: str = "own"
     inner: QParams | None = None
     weight_bits: int | None = None
     requested_bits: int | None = None
@@ -136,7 +140,7 @@ class _Work:
         for tensor in node.inputs:
             kind = self.types[tensor]
             if self.qparams.get(tensor) is None and (kind.dtype != "float32" or tensor in self.graph.constants):
-                return f"its input {tensor} is {kind.dtype} and constant" if tensor in self.graph.constants else f"its input is {kind.dtype}"
+                return f"its input is {'constant' if tensor in self.graph.constants else kind.dtype}"
         before = len(self.nodes)
         ins = tuple(self.quantized(t) for t in node.inputs)
         p = self._parameters(operator, node, choice, ins, notes)
@@ -182,8 +186,18 @@ class _Work:
     ) -> None:
         low = q.scale * (0 - q.zero) if q else None
         high = q.scale * (q.qmax - q.zero) if q else None
-        info = LayerInfo(node.name, shown_type(node), reason, q, inner, bits, choice.feature_bits, low, high, tuple(notes))
+        origin = self._origin(node, choice) if q else "own"
+        info = LayerInfo(node.name, shown_type(node), reason, q, origin, inner, bits, choice.feature_bits, low, high, tuple(notes))
         self.infos.append(info)
+
+    @staticmethod
+    def _origin(node: Node, choice: Choice) -> str:
+        origin = REGISTRY[node.op].origin(node)
+        if isinstance(origin, Shared):
+            return "shared"
+        if choice.low is not None or choice.high is not None:
+            return "given"
+        return "fixed" if isinstance(origin, Fixed) else "own"
 
     def _add(self, made: QNode) -> None:
         self.nodes.append(made)

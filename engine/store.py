@@ -55,10 +55,10 @@ class Store:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(_check(data) + data)
-                os.replace(name, path)
+                Path(name).replace(path)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.unlink(name)
+                    Path(name).unlink()
                 raise
         except OSError as error:
             self.trouble = f"{self.folder}: {error.strerror or error}"
@@ -102,8 +102,7 @@ class Store:
                 total -= size
 
     def _path(self, key: str) -> Path:
-        assert self.folder is not None
-        return self.folder / "objects" / key[:2] / key[2:]
+        return (self.folder or Path()) / "objects" / key[:2] / key[2:]
 
     def _read(self, key: str) -> bytes | None:
         if self.folder is None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..ir import Node, QNode, RawNode
 from ..numerics import Array, QParams, level_of, lookup_table, requantize
+from .base import quantization
 from .lowering import Builder
 from .view import View
 
@@ -92,9 +93,7 @@ def table(function: str, inner: QParams, out: QParams) -> Array:
 
 def lower_requantize(q: QNode, b: Builder, acc: str, m: Array) -> None:
     """Append requantization, clamp and table of an integer layer whose exact sum is carried in float32."""
-    inner: QParams | None = q.attrs.get("inner")
-    out = inner or q.outs[0]
-    assert out is not None  # noqa: S101 - a registered integer layer always has a quantized output
+    out = q.attrs.get("inner") or quantization(q)[1]
     levels = b.requantize(acc, m, out, q.attrs["low"], q.attrs["high"])
     finish_table(q, b, levels)
 
@@ -102,17 +101,24 @@ def lower_requantize(q: QNode, b: Builder, acc: str, m: Array) -> None:
 def finish_table(q: QNode, b: Builder, levels: str) -> None:
     """Append the table behind the requantization, if there is one, and name the result."""
     if q.attrs.get("inner") is not None:
-        levels = b.op("Gather", b.const(q.arrays["table"]), b.op("Cast", levels, to=6))
+        levels = b.table(levels, q.arrays["table"])
     b.finish(levels, q.outputs[0])
 
 
 def reference_requantize(q: QNode, acc: Array, m: Array) -> Array:
     """Requantize, clamp and look up, the obvious way."""
     inner: QParams | None = q.attrs.get("inner")
-    out = inner or q.outs[0]
-    assert out is not None  # noqa: S101 - a registered integer layer always has a quantized output
+    out = inner or quantization(q)[1]
     levels = requantize(acc, m, out, q.attrs["low"], q.attrs["high"])
     return np.asarray(q.arrays["table"][levels]) if inner else levels
+
+
+def random_attrs(rng: np.random.Generator, spread: float, out: QParams, *, silu: bool = True) -> tuple[dict[str, Any], QParams | None]:
+    """Draw an absorbed activation for an adversarial example whose values reach `spread`: its attributes, and its inner quantization."""
+    low, high = [(-INF, INF), (0.0, INF), (0.0, 0.4 * spread), (-0.1 * spread, 0.3 * spread)][int(rng.integers(4))]
+    if silu and rng.integers(4) == 0:
+        return {"low": -INF, "high": INF, "function": "SiLU"}, out
+    return {"low": low, "high": high, "function": ""}, None
 
 
 def integer_attrs(node: Node, out: QParams, inner: QParams | None) -> tuple[dict[str, Any], Mapping[str, Array]]:

@@ -6,13 +6,14 @@ y[c] = sum_k w[c,k] * x[k] + b[c].  With batch normalization behind it: w' = w *
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..ir import Node, QNode, RawNode, TensorType
 from ..numerics import INT32_MAX, Array, QParams
 from . import activation
-from .base import Example, Operator, Parameters, random_levels, random_params
+from .base import Example, Operator, Parameters, quantization, random_levels, random_params
 from .folding import Affine, absorb_affine
 from .linear import carried_sum, integer_weights
 from .lowering import Builder
@@ -73,9 +74,8 @@ class Conv2D(Operator):
         return QNode(self.type, node.name, node.inputs, node.outputs, p.ins, (p.out,), attrs, arrays)
 
     def lower_int(self, q: QNode, b: Builder) -> None:
-        source, inner = q.ins[0], q.attrs["inner"]
-        target: QParams | None = inner or q.outs[0]
-        assert source is not None and target is not None  # noqa: S101 - integer layers are quantized on both sides
+        (source,), out = quantization(q)
+        target: QParams = q.attrs["inner"] or out
         if "QLinearConv" in b.fast and source.bits <= 8 and target.bits <= 8 and q.attrs["bound"] <= INT32_MAX:
             activation.finish_table(q, b, self._fast(q, b, source, target))
             return
@@ -107,8 +107,7 @@ class Conv2D(Operator):
         return levels
 
     def reference(self, q: QNode, inputs: Sequence[Array]) -> tuple[Array, Array]:
-        source = q.ins[0]
-        assert source is not None  # noqa: S101 - integer layers are quantized on both sides
+        source = quantization(q)[0][0]
         acc = convolve(inputs[0].astype(np.int64) - source.zero, q.arrays["weight"].astype(np.int64), q.attrs)
         acc = acc + q.arrays["bias"].astype(np.int64).reshape(1, -1, 1, 1)
         return acc, activation.reference_requantize(q, acc, q.arrays["m"].reshape(1, -1, 1, 1))
@@ -119,7 +118,7 @@ class Conv2D(Operator):
 
     def example(self, rng: np.random.Generator, bits: int) -> Example:
         group = int(rng.choice([1, 1, 2, 3, 6]))
-        per_in, per_out = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        per_in, per_out = int(rng.choice([1, 2, 3, 24])), int(rng.integers(1, 3))
         kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
         attrs = {
             "strides": tuple(int(v) for v in rng.integers(1, 3, 2)),
@@ -142,24 +141,22 @@ class Conv2D(Operator):
         if rng.integers(4) == 0:
             inner, function, low, high = target, "SiLU", -np.inf, np.inf
         params = {"weight": weight, "bias": rng.normal(0, 1, group * per_out).astype(np.float32)}
-        node = Node(
-            self.type, "y", ("x",), ("y",), {**attrs, "low": low, "high": high, "function": function}, params, "t" if inner else ""
-        )
+        node = Node(self.type, "y", ("x",), ("y",), {**attrs, "low": low, "high": high, "function": function}, params, "t" if inner else "")
         out = convolve(np.zeros(shape), weight, attrs).shape
         types = {"x": TensorType(shape), "y": TensorType(out), "t": TensorType(out)}
-        weight_bits = int(rng.integers(2, 9))
+        weight_bits = int(rng.choice([2, 3, 4, 5, 6, 7, 8, 8, 8]))
         return Example(node, types, (source,), target, (random_levels(rng, source, shape),), inner, weight_bits)
 
 
-def _attrs(attrs: Mapping[str, object]) -> dict[str, object]:
+def _attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {k: attrs[k] for k in ("strides", "dilations", "pads", "group")}
 
 
-def convolve(x: Array, w: Array, attrs: Mapping[str, Sequence[int] | int]) -> Array:
+def convolve(x: Array, w: Array, attrs: Mapping[str, Any]) -> Array:
     """Convolve x (1, C, H, W) with w (O, C / group, kh, kw), one kernel position at a time, in the dtype given."""
-    top, left, bottom, right = attrs["pads"]  # type: ignore[misc]
-    (sy, sx), (dy, dx) = attrs["strides"], attrs["dilations"]  # type: ignore[misc]
-    group = int(attrs["group"])  # type: ignore[arg-type]
+    top, left, bottom, right = attrs["pads"]
+    (sy, sx), (dy, dx) = attrs["strides"], attrs["dilations"]
+    group = int(attrs["group"])
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     kh, kw = w.shape[2:]
     height = (padded.shape[2] - dy * (kh - 1) - 1) // sy + 1

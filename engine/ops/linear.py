@@ -1,7 +1,8 @@
 """What every layer with weights shares: integer parameters, and sums that stay exact on a floating-point engine.
 
 onnxruntime carries integers in float32 only where every partial sum is proved to stay below 2^24; beyond it the features are split
-into limbs of fewer bits, each summed exactly, and the sums are added in wider integers. Any order, blocking or thread count then gives the same sum.
+into limbs of fewer bits, each summed exactly, and the sums are added in wider integers. Any order, blocking or thread count then gives
+the same sum.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ QLinearConv multiplies and rounds as we do, but on some CPUs its sums of uint8 *
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,12 @@ from ..ops.conv2d import convolve
 from ..ops.lowering import Builder
 from .session import run_steps
 
-CASES = (((1, 32, 9, 9), (24, 32, 3, 3), 1), ((1, 48, 5, 7), (16, 48, 1, 1), 1), ((1, 40, 9, 9), (40, 1, 3, 3), 40), ((1, 3, 12, 12), (8, 3, 5, 5), 1))
+CASES = (
+    ((1, 32, 9, 9), (24, 32, 3, 3), 1),
+    ((1, 48, 5, 7), (16, 48, 1, 1), 1),
+    ((1, 40, 9, 9), (40, 1, 3, 3), 40),
+    ((1, 3, 12, 12), (8, 3, 5, 5), 1),
+)
 
 
 def exact_kernels() -> frozenset[str]:
@@ -45,10 +51,10 @@ def exact_kernels() -> frozenset[str]:
     return frozenset({"QLinearConv"}) if same else frozenset()
 
 
-def _operands() -> Iterator[tuple[Array, Array, Array, Array, QParams, dict[str, object]]]:
+def _operands() -> Iterator[tuple[Array, Array, Array, Array, QParams, dict[str, Any]]]:
     rng = np.random.default_rng(7)
     for shape, kernel, group in CASES:
-        attrs: dict[str, object] = {"strides": (1, 1), "dilations": (1, 1), "pads": (1, 1, 1, 1), "group": group}
+        attrs: dict[str, Any] = {"strides": (1, 1), "dilations": (1, 1), "pads": (1, 1, 1, 1), "group": group}
         for kind in range(3):
             x = rng.integers(0, 256, shape).astype(np.uint8) if kind else np.full(shape, 255, np.uint8)
             weight = rng.integers(-127, 128, kernel).astype(np.int8)

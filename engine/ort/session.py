@@ -33,7 +33,7 @@ def open_session(data: bytes, *, threads: int = 0, what: str = "the lowered mode
     """Open a session on serialized ONNX with the options that keep integers exact. Raises WorkError with onnxruntime's words."""
     try:
         return ort.InferenceSession(data, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
-    except Exception as error:  # noqa: BLE001 - onnxruntime raises a family of its own without a common base
+    except Exception as error:
         raise WorkError(f"onnxruntime cannot run {what}: {first_line(error)}") from error
 
 
@@ -177,7 +177,7 @@ class Runner:
                 binding.bind_cpu_input(fed, np.ascontiguousarray(values[name]))
             try:
                 session.run_with_iobinding(binding)
-            except Exception as error:  # noqa: BLE001 - onnxruntime raises a family of its own without a common base
+            except Exception as error:
                 raise WorkError(f"onnxruntime failed: {first_line(error)}") from error
             if loose:
                 found = dict(zip((o.name for o in session.get_outputs()), binding.get_outputs(), strict=True))

@@ -22,6 +22,7 @@ from ..dataset import Sample, read_sample
 from ..errors import DataError
 from ..events import Log, Progress, Report
 from ..ir import digest
+from ..ort.session import Program
 from ..plan import Choice
 from ..quantize import Range
 from ..simulate import Networks
@@ -68,7 +69,8 @@ def observe(
     `tensor_keys` are the keys of the float graph's tensors. Unreadable samples are reported and left out; DataError when none is readable.
     """
     total: dict[str, Observer] = {t: Observer() for t in tensors}
-    read, failures = 0, []
+    read = 0
+    failures: list[str] = []
     run = _Runner(networks, tensors)
     for start in range(0, len(samples), CHUNK):
         part = samples[start : start + CHUNK]
@@ -94,7 +96,7 @@ class _Runner:
         self.networks, self.tensors = networks, tensors
         self.program = functools.cache(self._compile)
 
-    def _compile(self):  # type: ignore[no-untyped-def]
+    def _compile(self) -> Program:
         return self.networks.floats(self.tensors)
 
     def __call__(self, sample: Sample) -> dict[str, Observation] | str:

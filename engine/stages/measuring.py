@@ -16,6 +16,7 @@ from ..dataset import Sample, read_sample
 from ..errors import DataError
 from ..ir import Graph, QGraph, digest
 from ..numerics import Array
+from ..ort.session import Program
 from ..quantize import Quantized
 from ..simulate import LOCAL, PIXELS, Networks
 from ..store import Store
@@ -60,10 +61,10 @@ class Measurer:
         params = [quantized.graph.qparams.get(t) for t in self.tensors.values()]
         tensors = list(self.tensors.values())
         self.identity = digest([float_keys[t] for t in tensors], [int_keys[t] for t in tensors], params)
-        self._programs: tuple[object, ...] | None = None
+        self._programs: tuple[Program, Program, tuple[Program, tuple[str, ...]] | None] | None = None
 
-    def compile(self) -> None:
-        """Build the three programs; call it before threads share the measurer."""
+    def compile(self) -> tuple[Program, Program, tuple[Program, tuple[str, ...]] | None]:
+        """Return the three programs, built the first time; call it before threads share the measurer."""
         if self._programs is None:
             wanted = list(self.tensors.values())
             fed = [s.name for s in self.networks.inputs.specs if s.name not in self.networks.inputs.pictures]
@@ -71,6 +72,7 @@ class Measurer:
             extra = [t for t in (alone[1] if alone else ()) if t not in wanted and t not in fed]
             floats = self.networks.floats([*wanted, *extra])
             self._programs = floats, self.networks.integers(self.integers, wanted), alone
+        return self._programs
 
     def results(self, samples: Sequence[Sample], executor: Executor | None = None) -> Iterator[SampleResult]:
         """Yield each sample's metrics in order, from the store where they are known."""
@@ -95,8 +97,7 @@ class Measurer:
 
     def values(self, feeds: Mapping[str, Array], *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
         """Run one loaded sample; the arrays are this thread's buffers and live until its next sample."""
-        self.compile()
-        floats, integers, alone = self._programs  # type: ignore[misc]
+        floats, integers, alone = self.compile()
         given = self.networks.inputs.feeds(feeds)
         real = {t: floats.nhwc_value(t, v) for t, v in floats.run(given).items()}
         real |= {t: v for t, v in given.items() if not t.startswith(PIXELS)}
@@ -125,4 +126,3 @@ class Measurer:
             return None
         rows = json.loads(data)
         return SampleResult(sample, {name: (Measured(**whole), Local(**local)) for name, (whole, local) in rows.items()})
-
