@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import UsageError, nearest
 from engine.invocation import Invocation, parse_invocation
 from engine.jsontext import shown
 from engine.shellscript import mentions_tool, tool_commands
+
+if TYPE_CHECKING:
+    from engine.project import Job
 
 MAX_SCRIPT = 1 << 20
 EXPECTED = "a run_*.sh that calls magik-transform-tools, or cfg/*.cfg and one *.onnx"
@@ -60,6 +64,22 @@ def find_project(path: str | Path, variant: str | None = None) -> ProjectFiles:
     else:
         files = _from_config(root, source, named if named is not None and named.suffix == ".onnx" else None)
     return replace(files, variants=tuple(each.variant for each in sources))
+
+
+def job_for(files: ProjectFiles, overrides: Sequence[str] = ()) -> Job:
+    """Return the conversion these files ask for, with `overrides` (KEY=VALUE) on top of the configuration."""
+    from engine.project import Job
+
+    return Job(
+        model=files.model,
+        config_path=files.config,
+        root=files.root,
+        output=files.output,
+        save_quantize_model=files.save_quantize_model,
+        overrides=tuple(overrides),
+        name=files.name,
+        variant=files.variant,
+    )
 
 
 def _root_of(path: Path) -> tuple[Path, Path | None]:

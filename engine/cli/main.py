@@ -1,0 +1,72 @@
+"""The headless commands of `magik-tui`. Loading this must be cheap: what computes is imported when a command runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.guard import guarded
+from engine.errors import EXIT_DONE, Cancelled, UsageError, nearest
+from engine.version import VERSION
+
+PROGRAM = "magik-tui"
+
+
+class Commands(click.Group):
+    """A group that says which command was meant."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command the first word names; UsageError with the nearest one when there is none."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = nearest(args[0], self.list_commands(ctx))
+            hint = f"did you mean {near}?" if near else f"{PROGRAM} --help lists the commands"
+            raise UsageError(f"no such command: {args[0]}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, name=PROGRAM, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Show which layers of a quantized model lost the accuracy, and mend them.
+
+    Without a command, `magik-tui [PROJECT]` opens the workbench. A PROJECT is a folder with run_*.sh or cfg/*.cfg and a model, or one
+    of those files.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (by default that of this process) and return its exit code; errors are one line on stderr."""
+    return guarded(PROGRAM, lambda: _invoke(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _invoke(argv: list[str]) -> int:
+    try:
+        result: Any = cli.main(argv, prog_name=PROGRAM, standalone_mode=False)
+    except click.Abort as error:
+        raise Cancelled from error
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context else ""
+        raise UsageError(error.format_message().rstrip("."), hint=hint) from error
+    return result if isinstance(result, int) else EXIT_DONE
+
+
+@cli.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable.")
+@click.option("--variant", metavar="NAME", help="Which SOC's configuration, where the project has several.")
+@click.option("--jobs", type=click.IntRange(min=0), default=0, metavar="N", help="How many samples at a time; 0: what the machine has.")
+def run(project: Path, as_json: bool, settings: tuple[str, ...], variant: str | None, jobs: int) -> int:
+    """Convert the model of PROJECT, compare it with its float original, and print every layer's figures."""
+    from engine.cli.run import run_project
+
+    return run_project(project, as_json=as_json, settings=settings, variant=variant, jobs=jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

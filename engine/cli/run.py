@@ -1,0 +1,40 @@
+"""`magik-tui run`: the document on stdout, narration on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.cli.guard import cancellable, say
+from engine.cli.narrate import Narrator, plain
+from engine.discover import find_project, job_for
+from engine.errors import EXIT_DONE
+from engine.events import Log
+from engine.messages import to_line
+
+
+def run_project(path: Path, *, as_json: bool, settings: Sequence[str], variant: str | None, jobs: int) -> int:
+    """Run a project and print what came out; MagikError as from `find_project` and `project.run`."""
+    narrator = Narrator(sys.stderr, plain, progress=False)
+    files = find_project(path, variant)
+    if variant is None and len(files.variants) > 1:
+        narrator(Log(f"variant {files.variant} of {', '.join(files.variants)}; --variant chooses another"))
+    try:
+        with cancellable(narrator) as report:
+            from engine import project
+
+            document = project.run(job_for(files, settings), report=report, jobs=jobs)
+    finally:
+        narrator.close()
+    say(to_line(document) if as_json else "".join(line + "\n" for line in _summary(document)))
+    return EXIT_DONE
+
+
+def _summary(document: dict[str, Any]) -> list[str]:
+    """Return the table of the nodes, or why there is none."""
+    from engine.cli.transform import table_lines
+
+    nothing = f"{len(document['nodes'])} layers, none measured: DEBUG_PATH names no samples"
+    return table_lines(document) or [nothing]
