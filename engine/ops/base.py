@@ -87,6 +87,9 @@ class Operator(ABC):
 
     domains: ClassVar[tuple[str, ...]] = ("",)
 
+    priority: ClassVar[int] = 0
+    """Recognisers of a higher priority are asked first: a pattern of several operators before those that know its first one alone."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.type:
@@ -135,9 +138,18 @@ def qnode(op: str, node: Node, p: Parameters, attrs: Mapping[str, Any] | None = 
     return QNode(op, node.name, node.inputs, node.outputs, p.ins, (p.out,), dict(attrs or {}), arrays)
 
 
+def quantization(q: QNode) -> tuple[tuple[QParams, ...], QParams]:
+    """Return the quantizations of the inputs and of the output of an integer layer; raises ValueError where one is a float tensor."""
+    ins, out = tuple(p for p in q.ins if p is not None), q.outs[0]
+    if out is None or len(ins) != len(q.ins):
+        raise ValueError(f"layer {q.name} reads or makes a float tensor")
+    return ins, out
+
+
 def candidates(raw: RawNode) -> list[Operator]:
-    """Return the operators whose recogniser starts at this source operator, in order of registration."""
-    return [o for o in REGISTRY.values() if raw.op in o.sources and raw.domain in o.domains]
+    """Return the operators whose recogniser starts at this source operator: by priority, then in order of registration."""
+    found = [o for o in REGISTRY.values() if raw.op in o.sources and raw.domain in o.domains]
+    return sorted(found, key=lambda o: -o.priority)
 
 
 def random_levels(rng: np.random.Generator, q: QParams, shape: Sequence[int]) -> Array:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from ..ir import RawNode
-from .view import View
+from ..numerics import Array
+from .view import Decline, View
 
 
 def pads_of(raw: RawNode, view: View, kernel: Sequence[int]) -> tuple[int, int, int, int] | None:
@@ -49,3 +53,65 @@ def zero_pads(raw: RawNode, view: View) -> list[int] | None:
     if min(full) < 0 or any(full[i] for i in (0, 1, 4, 5)):
         return None
     return [full[2], full[3], full[6], full[7]]
+
+
+def pool_attrs(raw: RawNode, view: View) -> dict[str, Any] | Decline:
+    """Return the window of a two-dimensional pool as attributes: kernel_shape, strides, dilations, pads, ceil_mode."""
+    kind = view.type(raw.inputs[0])
+    kernel = tuple(int(k) for k in raw.attrs.get("kernel_shape") or ())
+    if kind is None or kind.dtype != "float32":
+        return Decline("the type or size of its input is not known")
+    if len(kernel) != 2 or len(kind.shape) != 4:
+        return Decline(f"a pool over {len(kind.shape) - 2} axes has no integer form here")
+    pads = pads_of(raw, view, kernel)
+    if pads is None:
+        return Decline("its padding is not known")
+    attrs = {
+        "kernel_shape": kernel,
+        "strides": tuple(int(v) for v in raw.attrs.get("strides") or (1, 1)),
+        "dilations": tuple(int(v) for v in raw.attrs.get("dilations") or (1, 1)),
+        "pads": pads,
+        "ceil_mode": int(raw.attrs.get("ceil_mode", 0)),
+    }
+    made, wanted = pooled_size(kind.shape[2:], attrs), view.type(raw.outputs[0])
+    if wanted is not None and wanted.shape[2:] != made:
+        return Decline(f"its output is {made[0]}x{made[1]} by onnxruntime's rule, the model says {wanted.shape[2:]}")
+    return attrs
+
+
+def pooled_size(size: Sequence[int], attrs: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the output height and width of a pool; with ceil_mode a window may overhang, but has to start inside input or padding."""
+    top, left, bottom, right = attrs["pads"]
+    made = []
+    for n, before, after, i in ((size[0], top, bottom, 0), (size[1], left, right, 1)):
+        stride = attrs["strides"][i]
+        free = n + before + after - attrs["dilations"][i] * (attrs["kernel_shape"][i] - 1) - 1
+        count = (-(-free // stride) if attrs["ceil_mode"] else free // stride) + 1
+        made.append(count - 1 if attrs["ceil_mode"] and (count - 1) * stride >= n + before else count)
+    return made[0], made[1]
+
+
+def window_cells(size: Sequence[int], attrs: Mapping[str, Any], *, padding: bool = False) -> tuple[list[Array], list[Array]]:
+    """Return, per output row and per output column, the input indices under the window; with `padding` those on the padding as well."""
+    top, left, bottom, right = attrs["pads"]
+    axes = []
+    for i, (n, before, after, count) in enumerate(zip(size, (top, left), (bottom, right), pooled_size(size, attrs), strict=True)):
+        offsets = np.arange(attrs["kernel_shape"][i]) * attrs["dilations"][i] - before
+        low, high = (-before, n + after) if padding else (0, n)
+        cells = [offsets + o * attrs["strides"][i] for o in range(count)]
+        axes.append([c[(c >= low) & (c < high)] for c in cells])
+    return axes[0], axes[1]
+
+
+def random_pool(rng: np.random.Generator) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Draw an input shape and the window of a pool: odd sizes, overhang, dilation, uneven padding."""
+    kernel = tuple(int(v) for v in rng.integers(1, 4, 2))
+    dilations = tuple(int(v) for v in rng.integers(1, 3, 2))
+    attrs = {
+        "kernel_shape": kernel,
+        "strides": tuple(int(v) for v in rng.integers(1, 4, 2)),
+        "dilations": dilations,
+        "pads": tuple(int(rng.integers(0, kernel[i % 2])) for i in range(4)),
+        "ceil_mode": int(rng.integers(2)),
+    }
+    return (1, int(rng.integers(1, 4)), int(rng.integers(5, 10)), int(rng.integers(5, 10))), attrs
