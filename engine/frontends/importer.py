@@ -34,7 +34,7 @@ def load(path: str | Path, config: Config, report: Report = silent) -> Imported:
     from .onnx_file import read_model
     from .protos import raw_graph
     from .recognise import recognise
-    from .shapes import bind, infer_open
+    from .shapes import bind, check_reshapes, infer_open
     from .simplify import without_copies
     from .trial import learn
 
@@ -44,6 +44,7 @@ def load(path: str | Path, config: Config, report: Report = silent) -> Imported:
     raw = without_copies(cut(raw, config.input, config.output, infer_open))
     raw = bind(raw, input_shapes(config, len(raw.inputs)), len(config.input_shape))
     raw, unsure = learn(fold(raw))
+    check_reshapes(raw)
     specs, odd = preprocess.specs(raw, config)
     ready, made_of = preprocess.make_room(raw, specs)
     graph = preprocess.normalize(recognise(ready), made_of, raw.types)

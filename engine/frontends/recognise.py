@@ -40,16 +40,16 @@ def recognise(raw: RawGraph) -> Graph:
 
 
 def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
-    """Return the first match, or the reason of the operator that came nearest: the one made for the fewest source operators."""
-    declined: list[tuple[int, Decline]] = []
+    """Return the first match, or the most telling reason: not that of a pattern, but of the operator made for the fewest source operators."""
+    declined: list[tuple[int, int, Decline]] = []
     for operator in candidates(node):
         answer = operator.match(node, view)
         if isinstance(answer, Decline):
-            declined.append((len(operator.sources), answer))
+            declined.append((operator.priority, len(operator.sources), answer))
         elif not any(id(n) in taken for n in answer.absorbed):
             return answer
     if declined:
-        return min(declined, key=lambda item: item[0])[1]
+        return min(declined, key=lambda item: item[:2])[2]
     return Decline(f"no integer form of {node.op} is known")
 
 

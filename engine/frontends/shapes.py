@@ -76,3 +76,19 @@ def infer_open(graph: RawGraph, feeds: Mapping[str, Declared] | None = None) -> 
     except (onnx.shape_inference.InferenceError, ValueError, RuntimeError):
         return {}  # onnx gives up on the whole model: a trial run tells the types
     return declared_types(done.graph)
+
+
+def check_reshapes(graph: RawGraph) -> None:
+    """Raise ModelError for a Reshape whose static target does not hold its input: inference takes the target at its word."""
+    for node in graph.nodes:
+        if node.op != "Reshape" or node.domain:
+            continue
+        before, after = graph.types.get(node.inputs[0]), graph.types.get(node.outputs[0])
+        if before and after and before.size != after.size:
+            message = f"{_listed(before.shape)} cannot be reshaped to {_listed(after.shape)} as {node.outputs[0]!r} asks"
+            raise ModelError(message, where=node.op, hint=inputs_hint(graph))
+
+
+def inputs_hint(graph: RawGraph) -> str:
+    """Say what the inputs are, for errors that a wrong INPUT_SHAPE causes."""
+    return "check INPUT_SHAPE; the inputs are " + ", ".join(f"{t} {_listed(graph.types[t].shape)}" for t in graph.inputs[:4])

@@ -13,6 +13,7 @@ from ..numerics import Array
 from .protos import constant_type
 from .raw import Declared, RawGraph, reads
 from .running import Piece, Refused
+from .shapes import inputs_hint
 
 DATA_SHAPED = frozenset(("NonZero", "NonMaxSuppression", "Unique", "Compress", "If", "Loop", "StringSplit", "SequenceAt"))
 """Operators whose results have the sizes that the data happens to give: a trial says nothing about them."""
@@ -31,7 +32,7 @@ def learn(graph: RawGraph) -> tuple[RawGraph, tuple[str, ...]]:
     try:
         piece = Piece(graph, graph.nodes, feeds, wanted or graph.outputs)
     except Refused as error:
-        raise ModelError(f"onnxruntime cannot run the model: {error}") from error
+        raise ModelError(f"onnxruntime cannot run the model: {error}", hint=inputs_hint(graph)) from error
     if not wanted:
         return graph, ()
     seen: list[dict[str, TensorType]] = []
