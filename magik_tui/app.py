@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, ClassVar
 
+from engine.errors import EXIT_INTERRUPTED
 from magik_tui import terminal
 
 terminal.quiet_textual()
@@ -39,7 +41,7 @@ class Workbench(App[None]):
     TITLE = "magik-tui"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "quit", id="app.interrupt", priority=True, show=False, tooltip="Stop the engine and quit"),
+        Binding("ctrl+c,ctrl+q", "quit", id="app.interrupt", priority=True, show=False, tooltip="Stop the engine and quit"),
     ]
 
     def __init__(
@@ -75,10 +77,6 @@ class Workbench(App[None]):
 
     def _open(self) -> None:
         self.dispatch(ev.Opened(self.clock()))
-
-    async def on_unmount(self) -> None:
-        """Stop the worker."""
-        await self.bridge.close()
 
     def dispatch(self, event: ev.Event) -> None:
         """Take what the user did: do what follows from it and draw it at once."""
@@ -167,6 +165,14 @@ def _as_text(app: App[None], renderable: RenderableType) -> str:
     return Text.from_ansi(captured.get()).plain
 
 
+async def _live(app: Workbench, mouse: bool) -> None:
+    """Run the app, then end the worker: a slow one must not hold the screen."""
+    try:
+        await app.run_async(mouse=mouse)
+    finally:
+        await app.bridge.close()
+
+
 def run(
     project: str | os.PathLike[str],
     variant: str | None = None,
@@ -183,7 +189,9 @@ def run(
     terminal.guard_decoder()
     app = Workbench(os.fspath(project), variant, settings, command=command)
     try:
-        app.run(mouse=mouse)
+        asyncio.run(_live(app, mouse))
+    except KeyboardInterrupt:  # the terminal is restored, and the user will not wait for the worker's end
+        return EXIT_INTERRUPTED
     finally:
         app.bridge.kill()
     if app.signals.received is not None:

@@ -7,6 +7,7 @@ with it. It also ends when its stdin closes, so that nothing is left behind even
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import sys
@@ -67,6 +68,8 @@ class Child(asyncio.SubprocessProtocol):
         self._lines = LineSplitter()
         self._transport: asyncio.SubprocessTransport | None = None
         self._ended = False
+        # The death of a process is told from a thread of asyncio's own, where textual does not know its app.
+        self._context = contextvars.copy_context()
         self.gone = asyncio.Event()
 
     @property
@@ -99,7 +102,8 @@ class Child(asyncio.SubprocessProtocol):
         how = describe(self._transport.get_returncode())
         self._transport.close()
         self.gone.set()
-        self._on_exit(Exited(how, last_line(self._log)))
+        exited = Exited(how, last_line(self._log))
+        asyncio.get_running_loop().call_soon(self._on_exit, exited, context=self._context)
 
     def write(self, line: bytes) -> None:
         """Send a line; to a process that is gone it is not sent."""
@@ -141,6 +145,7 @@ class Bridge:
         self._command, self._post, self._environment = tuple(command), post, environment
         self.log = logs / f"worker-{os.getpid()}.log"
         self._child: Child | None = None
+        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -150,7 +155,8 @@ class Bridge:
 
     def start(self) -> None:
         """Start the worker; what it says comes through `post`."""
-        self._later(self._start())
+        if not self._closed:
+            self._later(self._start())
 
     async def _start(self) -> None:
         child = Child(self._post, lambda exited: self._exited(child, exited), self.log)
@@ -191,7 +197,10 @@ class Bridge:
             await self._child.end()
 
     async def close(self) -> None:
-        """End the worker and wait for that."""
+        """End the worker, even one that is still being started, and wait for that."""
+        self._closed = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         if self._child is not None:
             await self._child.end()
 

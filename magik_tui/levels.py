@@ -13,7 +13,9 @@ BROKEN = 0.95
 
 # Cividis in the 256-colour palette: distinct and monotone in brightness, for colour-blind eyes too. Loud means lost.
 BACKGROUNDS = (17, 23, 59, 242, 244, 143, 185, 221)
-INKS = (59, 66, 244, 250, 235, 235, 235, 234)
+# Digits must be readable on it; a glyph is drawn in a near colour, so that it does not dim what shall be loud.
+DIGIT_INKS = (103, 152, 252, 255, 232, 232, 232, 232)
+GLYPH_INKS = (67, 66, 244, 247, 250, 185, 221, 221)
 GLYPHS = "··░░▒▓▓█"
 NOTHING = "-"
 

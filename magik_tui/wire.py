@@ -6,6 +6,7 @@ print there.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -143,14 +144,26 @@ class Garbage(msgspec.Struct, frozen=True):
 
 Said = Hello | Progress | Log | Layers | Sample | Result | Error | Garbage
 
-_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Hello | Progress | Log | Layers | Sample | Result | Error)
+_MESSAGES = Hello | Progress | Log | Layers | Sample | Result | Error
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_MESSAGES)
 
 
 def read_line(line: bytes) -> Said:
     """Return the message that `line` (UTF-8 JSON without its newline) holds."""
     try:
         said: Said = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except msgspec.ValidationError as problem:
+        return Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _read_leniently(line)
+    return said
+
+
+def _read_leniently(line: bytes) -> Said:
+    """Read what only the slower parser takes: file names that are no UTF-8 arrive as lone surrogates."""
+    try:
+        said: Said = msgspec.convert(json.loads(line), _MESSAGES)
+    except (ValueError, RecursionError) as problem:  # json's and msgspec's errors are ValueErrors
         return Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
     return said
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from magik_tui.levels import BAD, BROKEN, HEALTHY
+from magik_tui.levels import BAD, HEALTHY
 from magik_tui.state import State
-from magik_tui.text import clean, duration, fit, fixed, short
+from magik_tui.text import clean, fit, fixed, short
 from magik_tui.widgets.grid import bits
-from magik_tui.widgets.ink import Line, Role, justified, labelled
+from magik_tui.widgets.ink import Line, Role, labelled, shortened
 from magik_tui.wire import Row
 
 HEIGHT_BELOW = 6  # lines of the pane when it stands under the table
@@ -34,7 +34,7 @@ def layer_lines(state: State, width: int, height: int, *, beside: bool) -> tuple
         return _nothing_yet(state, width, beside=beside)
     row = state.table.rows[state.cursor]
     lines = _list(state, row, width) if beside else _block(state, row, width)
-    return lines[:height]
+    return tuple(shortened(line, width) for line in lines[:height])
 
 
 def _nothing_yet(state: State, width: int, *, beside: bool) -> tuple[Line, ...]:
@@ -57,7 +57,7 @@ def _word(cosine: float | None) -> str:
     """Return the verdict on one layer in a word, so that its colour never speaks alone."""
     if cosine is None:
         return ""
-    return "+" if cosine >= HEALTHY else "~" if cosine >= BAD else "x" if cosine >= BROKEN else "xx"
+    return "+" if cosine >= HEALTHY else "~" if cosine >= BAD else "x"
 
 
 def _cosines(state: State, row: Row) -> Facts:
@@ -66,7 +66,7 @@ def _cosines(state: State, row: Row) -> Facts:
         Fact("worst", f"{fixed(worst)} {_word(worst)}", _judged(worst)),
         Fact("mean", f"{fixed(mean)} {_word(mean)}", _judged(mean)),
         Fact("best", fixed(row.cosine_max)),
-        Fact("alone", fixed(row.local_cosine), _judged(row.local_cosine)),
+        Fact("local", f"{fixed(row.local_cosine)} {_word(row.local_cosine)}", _judged(row.local_cosine)),
     )
 
 
@@ -77,8 +77,8 @@ def _errors(row: Row) -> Facts:
         Fact("saturated", saturation),
         Fact("euclid", fixed(row.euc_distance)),
         Fact("std dev", fixed(row.standard_deviation)),
-        Fact("max", fixed(row.max_absolute)),
-        Fact("max 0~1", fixed(row.max_absolute_normalized)),
+        Fact("max err", fixed(row.max_absolute)),
+        Fact("err 0~1", fixed(row.max_absolute_normalized)),
     )
 
 
@@ -146,14 +146,9 @@ def _list(state: State, row: Row, width: int) -> tuple[Line, ...]:
     if reason.label:
         lines.append(((" ", "text"), ("why it is float" if not row.quantized else "why", "strong")))
         lines += _wrapped(reason.value, width, reason.role)
-    return tuple(lines) + _timing(state, width)
+    return tuple(lines)
 
 
 def _wrapped(text: str, width: int, role: Role) -> list[Line]:
     return [((f"   {part}", role),) for part in textwrap.wrap(text, max(8, width - 4)) or [""]]
 
-
-def _timing(state: State, width: int) -> tuple[Line, ...]:
-    if state.phase != "done":
-        return ()
-    return ((("", "text"),), justified(((" last run", "label"),), ((f"{duration(state.elapsed)} ", "dim"),), width))

@@ -76,8 +76,8 @@ def legend() -> list[str]:
         "  " + "   ".join(parts),
         "Where there is room it holds the decimals: 987 is 0.987.",
         "x marks a layer whose worst cosine is below 0.98; - has no cosine.",
-        "worst and mean go over all samples; alone is the layer's own share",
-        "of the loss, its inputs being exact.",
+        "worst and mean go over all samples; local is the cosine of the layer",
+        "by itself, with exact inputs.",
     ]
 
 

@@ -68,7 +68,10 @@ class WorkbenchScreen(Screen[None]):
         if small:
             text = f"This terminal is {width}x{height}.\nThe workbench needs at least {LEAST_WIDTH}x{LEAST_HEIGHT}."
             self.query_one("#small", Static).update(text)
-        self.call_after_refresh(self.show, self._state)
+        self.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        self.show(self._state)
 
     def show(self, state: State) -> None:
         """Draw `state`; each part redraws what differs."""

@@ -1,6 +1,6 @@
 """The heatmap's lines: where the columns stand, and what a row says. Pure; the widget only draws it.
 
-    > layer                     type     bits  worst   mean 123456789012
+      layer                     type     bits  worst   mean 123456789012
     x stage1_batchnorm1_fwd     Conv2D   8/8  0.8975 0.8990 ▒▒▓▒▒▓▒▒▒▒▓▒
 """
 
@@ -16,7 +16,7 @@ from magik_tui.text import clean, fit, fixed
 from magik_tui.widgets.ink import Line, Role, Run
 from magik_tui.wire import Row
 
-DIGITS = 4  # cells of a sample shown in digits: a blank and three decimals
+CELLS = (7, 4)  # cells of a sample in digits: a blank and "0.9876", or a blank and the decimals "987"; else one glyph
 NAME_LEAST, NAME_MOST, OP_MOST, SAMPLES_LEAST = 12, 48, 14, 8
 
 
@@ -61,13 +61,14 @@ def extent(table: Table) -> Extent:
 def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
     """Return the columns for `width` cells with sample `column` in sight, moving as little as possible from `first`."""
     places = 5 if width >= 100 else 4
-    room = max(0, width - (1 + 1 + size.op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
+    room = max(0, width - (2 + 1 + size.op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
     wanted = min(size.name, NAME_MOST)
-    if room - wanted >= size.samples * DIGITS:
-        cell, seen = DIGITS, size.samples
+    cell = next((each for each in CELLS if room - wanted >= size.samples * each), 1)
+    if cell > 1:
+        seen = size.samples
     else:
         least = min(wanted, max(NAME_LEAST, room - size.samples), max(NAME_LEAST, room * 2 // 3))
-        cell, seen = 1, max(0, min(size.samples, room - least))
+        seen = max(0, min(size.samples, room - least))
     name = min(max(size.name, NAME_LEAST), max(1, room - seen * cell))
     first = max(0, min(first, size.samples - seen))
     if seen and not first <= column < first + seen:
@@ -78,7 +79,7 @@ def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
 def head_line(grid: Grid, column: int) -> Line:
     """Return the line over the table; the sample at the cursor is marked in it."""
     number = grid.places + 2
-    words = f" {fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
+    words = f"  {fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
     runs: list[Run] = [(f"{words} {fit('worst', number, right=True)} {fit('mean', number, right=True)} ", "head")]
     for sample in range(grid.first, grid.last):
         text = str(sample + 1)[-3:].rjust(grid.cell) if grid.cell > 1 else str((sample + 1) % 10)
@@ -95,7 +96,7 @@ def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, st
     judged: Role = base if selected or stale else "bad" if bad else "text" if worst is None else _verdict(worst)
     number = grid.places + 2
     return (
-        (mark, base if selected else judged),
+        (f"{mark} ", base if selected else judged),
         (f"{fit(row.name, grid.name)} ", base),
         (f"{fit(row.op, grid.op)} ", base if selected else "dim"),
         (f"{fit(bits(row), grid.bits)} ", base),
@@ -121,8 +122,11 @@ def _cell(table: Table, row: int, sample: int, width: int) -> Run:
     if cosine is None:
         return NOTHING.rjust(width), "dim"
     step = level(cosine)
-    text = GLYPHS[step] if width == 1 else permille(cosine).rjust(width)
-    return text, _LEVELS[step]
+    if width == 1:
+        return GLYPHS[step], _GLYPHS[step]
+    text = permille(cosine) if width == CELLS[-1] else f"{cosine:.4f}"
+    return text.rjust(width), _DIGITS[step]
 
 
-_LEVELS: tuple[Role, ...] = ("0", "1", "2", "3", "4", "5", "6", "7")
+_GLYPHS: tuple[Role, ...] = ("glyph0", "glyph1", "glyph2", "glyph3", "glyph4", "glyph5", "glyph6", "glyph7")
+_DIGITS: tuple[Role, ...] = ("digit0", "digit1", "digit2", "digit3", "digit4", "digit5", "digit6", "digit7")

@@ -14,12 +14,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from magik_tui.levels import BACKGROUNDS, INKS
+from magik_tui.levels import BACKGROUNDS, DIGIT_INKS, GLYPH_INKS
 from magik_tui.text import elide, fit
 
 Role = Literal[
     "text", "dim", "label", "strong", "title", "head", "column", "cursor", "good", "warn", "bad", "key",
-    "0", "1", "2", "3", "4", "5", "6", "7",
+    "glyph0", "glyph1", "glyph2", "glyph3", "glyph4", "glyph5", "glyph6", "glyph7",
+    "digit0", "digit1", "digit2", "digit3", "digit4", "digit5", "digit6", "digit7",
 ]  # fmt: skip
 Run = tuple[str, Role]
 Line = tuple[Run, ...]
@@ -75,8 +76,9 @@ class Inked(Widget):
         """Return the style of `role`; styles are made once per theme, so that equal runs share one object."""
         if self._inks is None:
             self._inks = {name: self.get_component_rich_style(f"ink--{name}") for name in THEMED}
-            for step, (paper, pen) in enumerate(zip(BACKGROUNDS, INKS, strict=True)):
-                self._inks[str(step)] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
+            for kind, pens in (("glyph", GLYPH_INKS), ("digit", DIGIT_INKS)):
+                for step, (paper, pen) in enumerate(zip(BACKGROUNDS, pens, strict=True)):
+                    self._inks[f"{kind}{step}"] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
         return self._inks[role]
 
     def strip(self, line: Line, width: int) -> Strip:
