@@ -1,8 +1,8 @@
 """From samples to ranges: what is seen of a feature, and the methods that choose its range and the scales of weights."""
 
-from engine.calibrate.methods import FEATURE_METHODS, Solve, default_feature_method
-from engine.calibrate.observe import Observation, Observer, merge
-from engine.calibrate.weights import WEIGHT_METHODS, weight_scales
+from .methods import FEATURE_METHODS, Solve, default_feature_method
+from .observe import Observation, Observer, merge
+from .weights import WEIGHT_METHODS, weight_scales
 
 __all__ = [
     "FEATURE_METHODS",

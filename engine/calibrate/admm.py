@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calibrate import max_abs, mse
-from engine.calibrate.density import Array, Density
-from engine.calibrate.observe import Observation
-from engine.calibrate.ranges import observed, usable
+from . import max_abs, mse
+from .density import Array, Density
+from .observe import Observation
+from .ranges import observed, usable
 
 _ROUNDS = 300
 _TOLERANCE = 1e-4

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calibrate.observe import Observation
+from .observe import Observation
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,8 @@ def magnitudes(seen: Observation, bins: int) -> Array:
     folded = np.bincount(np.where(signed < 0, -1 - signed, signed), counts)
     edges = np.minimum(np.arange(folded.size + 1) * seen.width, seen.magnitude)
     rising = np.concatenate([[0.0], np.cumsum(folded)])
-    return np.diff(np.interp(np.linspace(0.0, seen.magnitude, bins + 1), edges, rising))
+    split: Array = np.diff(np.interp(np.linspace(0.0, seen.magnitude, bins + 1), edges, rising))
+    return np.clip(split, 0.0, None)  # interpolation may fall by one rounding where a bin ends
 
 
 def _without_zeros(seen: Observation) -> tuple[int, NDArray[np.int64]]:

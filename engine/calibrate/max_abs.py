@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calibrate.observe import Observation
-from engine.calibrate.ranges import observed
+from .observe import Observation
+from .ranges import observed
 
 
 def solve(seen: Observation, bits: int) -> tuple[float, float]:

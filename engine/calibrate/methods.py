@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from engine.calibrate import admm, kl, max_abs, mse
-from engine.calibrate.observe import Observation
+from . import admm, kl, max_abs, mse
+from .observe import Observation
 
 Solve = Callable[[Observation, int], tuple[float, float]]
 

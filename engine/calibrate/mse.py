@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.calibrate.density import Array, Density
-from engine.calibrate.observe import Observation
-from engine.calibrate.ranges import observed, usable
+from .density import Array, Density
+from .observe import Observation
+from .ranges import observed, usable
 
 _GROUP = 8  # bins counted as one while the search is coarse: 256 to 512 pieces a side
 _OCTAVES = np.exp2(-np.arange(13) / 2)  # one sweep reaches from the whole range to a 64th of it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.calibrate.observe import Observation
+from .observe import Observation
 
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calibrate import admm, max_abs
+from . import admm, max_abs
 
 Scales = Callable[[NDArray[np.float32], int], NDArray[np.float64]]
 

@@ -19,7 +19,7 @@ Values = NDArray[np.float32]
 EMPTY = Observer().result()
 any_float32 = st.floats(width=32, allow_subnormal=True)
 # Magnitudes far apart, so that merging has to widen by many octaves; both zeros; the limits of float32.
-scattered = st.builds(lambda m, e: np.float32(math.ldexp(m, e)), st.floats(-1, 1, width=32), st.integers(-148, 128))
+scattered = st.builds(lambda m, e: np.float32(math.ldexp(m, e)), st.floats(-1, 1, width=32), st.integers(-148, 127))
 samples = hnp.arrays(np.float32, st.integers(0, 60), elements=any_float32) | st.lists(scattered, max_size=60).map(
     lambda values: np.array(values, np.float32)
 )
