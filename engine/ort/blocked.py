@@ -7,6 +7,8 @@ are. What counts or sums over a tensor can use them at once; `unblock` gives NHW
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import tempfile
 from collections import Counter
@@ -20,6 +22,12 @@ import onnxruntime as ort
 from onnx import helper
 
 from ..numerics import Array
+
+def trim() -> None:
+    """Give memory that the C library keeps for later back to the system: onnxruntime frees tens of megabytes in small pieces."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
 
 DOMAIN = "com.microsoft.nchwc"
 
@@ -37,7 +45,9 @@ def cut_reorders(model: bytes, options: ort.SessionOptions, unsafe: list[str], a
     options.optimized_model_filepath = str(folder / "optimized.onnx")
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
     options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+    options.enable_cpu_mem_arena = False
     ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=unsafe)
+    trim()
     proto = onnx.load(folder / "optimized.onnx", load_external_data=False)
     found = _cut(proto.graph, allowed)
     onnx.save(proto, folder / "cut.onnx")

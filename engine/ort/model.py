@@ -14,6 +14,8 @@ from ..numerics import Array
 from ..ops.lowering import OPSET, Step
 
 IR_VERSION = 10
+LARGE = 4096
+"""Constants of this many bytes and more are not copied into the serialized model."""
 CONTRIB = {"com.microsoft": 1, "ai.onnx.ml": 3}
 
 
@@ -100,7 +102,15 @@ def rename(node: onnx.NodeProto, names: Mapping[str, str]) -> None:
                 out.name = names.get(out.name, out.name)
 
 
-def build(segment: Segment, request: Request, constants: Mapping[str, Array], opsets: Mapping[str, int]) -> bytes:
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A serialized model whose large constants stay outside it, where they already are in memory."""
+
+    data: bytes
+    weights: Mapping[str, Array]
+
+
+def build(segment: Segment, request: Request, constants: Mapping[str, Array], opsets: Mapping[str, int]) -> Model:
     """Serialize one segment; feeds and wanted tensors named in `request.nhwc` are transposed at the border."""
     nodes: list[onnx.NodeProto] = []
     inputs, outputs = [], []
@@ -123,11 +133,23 @@ def build(segment: Segment, request: Request, constants: Mapping[str, Array], op
             nodes.append(helper.make_node("Transpose", [name], [given], perm=[0, 2, 3, 1]))
         outputs.append(onnx.ValueInfoProto(name=given))
     used = {t for n in nodes for t in n.input} | {t for s in segment.steps if s.raw for t in s.raw.captured}
-    tensors = [tensor(name, value) for name, value in constants.items() if name in used]
+    shown = {name: value for name, value in constants.items() if name in used}
+    weights = {name: np.ascontiguousarray(value) for name, value in shown.items() if value.nbytes >= LARGE and value.dtype.kind in "fiu"}
+    tensors = [placeholder(name, weights[name]) if name in weights else tensor(name, value) for name, value in shown.items()]
     graph = helper.make_graph(nodes, "magik", inputs, outputs, tensors)
     domains = {**CONTRIB, **{d: v for d, v in opsets.items() if d}, "": segment.opset}
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in domains.items()], ir_version=IR_VERSION)
-    return bytes(model.SerializeToString())
+    return Model(model.SerializeToString(), weights)
+
+
+def placeholder(name: str, value: Array) -> onnx.TensorProto:
+    """Return an initializer whose data onnxruntime is handed as memory."""
+    proto = onnx.TensorProto(name=name, dims=value.shape, data_type=helper.np_dtype_to_tensor_dtype(value.dtype))
+    proto.data_location = onnx.TensorProto.EXTERNAL
+    proto.external_data.add(key="location", value="memory")
+    proto.external_data.add(key="offset", value="0")
+    proto.external_data.add(key="length", value=str(value.nbytes))
+    return proto
 
 
 def tensor(name: str, value: Array) -> onnx.TensorProto:

@@ -21,7 +21,7 @@ from ..ir import TensorType
 from ..numerics import Array
 from ..ops.lowering import Builder
 from .blocked import Blocked, block_size, cut_reorders, pieces, unblock
-from .model import Request, Segment, build, segments
+from .model import Model, Request, Segment, build, segments
 
 ort.set_default_logger_severity(4)
 
@@ -29,34 +29,39 @@ UNSAFE = ["WeightBiasQuantization", "ConvMulFusion", "ConvAddFusion", "QDQSelect
 VERSION = f"onnxruntime-{ort.__version__}"
 
 
-def open_session(data: bytes, *, threads: int = 0, what: str = "the lowered model") -> ort.InferenceSession:
-    """Open a session on serialized ONNX with the options that keep integers exact. Raises WorkError with onnxruntime's words."""
+def open_session(model: Model, *, threads: int = 0, what: str = "the lowered model") -> ort.InferenceSession:
+    """Open a session on a built model with the options that keep integers exact. Raises WorkError with onnxruntime's words."""
     try:
-        return ort.InferenceSession(data, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
+        options = _options(threads, model)
+        return ort.InferenceSession(model.data, options, providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
     except Exception as error:
         raise WorkError(f"onnxruntime cannot run {what}: {first_line(error)}") from error
 
 
-def open_blocked(data: bytes, allowed: frozenset[str], threads: int, what: str) -> tuple[ort.InferenceSession, dict[str, Blocked]]:
+def open_blocked(model: Model, allowed: frozenset[str], threads: int, what: str) -> tuple[ort.InferenceSession, dict[str, Blocked]]:
     """Open a session whose `allowed` outputs come in onnxruntime's blocked layout where it computes them so."""
     if not block_size():
-        return open_session(data, threads=threads, what=what), {}
+        return open_session(model, threads=threads, what=what), {}
     try:
         with tempfile.TemporaryDirectory(prefix="magik-") as name:
-            found = cut_reorders(data, _options(threads), UNSAFE, allowed, Path(name))
+            found = cut_reorders(model.data, _options(threads, model), UNSAFE, allowed, Path(name))
             path = str(Path(name) / "cut.onnx")
             session = ort.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
         return session, found
     except Exception:  # noqa: BLE001 - no room for temporary files, or a model it cannot write: the plain way says what is wrong
-        return open_session(data, threads=threads, what=what), {}
+        return open_session(model, threads=threads, what=what), {}
 
 
-def _options(threads: int) -> ort.SessionOptions:
+def _options(threads: int, model: Model | None = None) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.disable_quant_qdq", "1")
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    if model and model.weights:
+        values = [ort.OrtValue.ortvalue_from_numpy(value) for value in model.weights.values()]
+        options.add_external_initializers(list(model.weights), values)
     return options
 
 
@@ -96,13 +101,13 @@ class Program:
             missing = [t for t in part.reads if t not in self.types]
             if missing:
                 raise ModelError(f"the type of tensor {missing[0]!r} is not known", where=part.steps[0].op)
-            data = build(part, request, builder.constants, opsets)
+            model = build(part, request, builder.constants, opsets)
             if blocked:
                 allowed = frozenset(wanted) - crossing - self.nhwc
-                session, found = open_blocked(data, allowed, threads, _describe(part))
+                session, found = open_blocked(model, allowed, threads, _describe(part))
                 self.blocked |= found
             else:
-                session = open_session(data, threads=threads, what=_describe(part))
+                session = open_session(model, threads=threads, what=_describe(part))
             self.parts.append((part, session))
         self._local = threading.local()
 
