@@ -73,6 +73,8 @@ def cancellable(report: Report) -> Iterator[Report]:
             if old != signal.SIG_IGN:
                 signal.signal(number, stop)
         yield hook
+    except KeyboardInterrupt as error:  # before click sees it, which prints a line of its own
+        raise Cancelled from error
     finally:
         for number, old in before.items():
             signal.signal(number, old)

@@ -122,10 +122,10 @@ def test_a_run_from_begin_to_end(client: Client) -> None:
     assert answer["event"] == "result"
     assert answer["value"]["settings"] == {"STEPS": "2"}
     assert answer["value"]["nodes"][0]["cosine_min"] is None
-    events = [m for m in client.seen[1:-1]]
+    events = client.seen[1:-1]
     assert {m["id"] for m in events} == {7}
     assert [m["event"] for m in events if m["event"] != "progress"] == ["log", "layers", "sample"]
-    assert [m for m in events if m["event"] == "sample"][0]["metrics"] == {"conv": {"cosine": None, "sqnr_db": 20.5}}
+    assert next(m for m in events if m["event"] == "sample")["metrics"] == {"conv": {"cosine": None, "sqnr_db": 20.5}}
     assert [(m["done"], m["total"]) for m in events if m["event"] == "progress"][-1] == (2, 2)
 
 
