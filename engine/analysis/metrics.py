@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics import Array, QParams
-from .moments import Moments, Values, collect, collect_exactly, farthest, of_floats, of_levels
+from .moments import Moments, Values, collect, collect_exactly, energies, farthest, of_floats, of_levels
 
 SQNR_EXACT = 999.0
 """The SQNR, in dB, of a signal without any noise: JSON knows no infinity, and float32 noise ends near 150 dB."""
@@ -73,8 +73,8 @@ def measure_floats(x: Array, y: Array) -> Measured:
 def cosine_only(x: Array, levels: Array, q: QParams) -> Local:
     """Return cosine and SQNR alone."""
     x, levels = _flat(x, levels)
-    m = collect(x, of_levels(levels, q)) if x.size else None
-    return Local(_cosine(m), _sqnr(m)) if m else Local()
+    found = energies(x, of_levels(levels, q)) if x.size else None
+    return Local(_cosine(*found), _sqnr(*found)) if found else Local()
 
 
 def _measure(x: Array, values: Values, ends: tuple[float, float] | None) -> Measured:
@@ -86,8 +86,8 @@ def _measure(x: Array, values: Values, ends: tuple[float, float] | None) -> Meas
     spread = m.var_x + m.var_y
     return Measured(
         size=x.size,
-        cosine=_cosine(m),
-        sqnr_db=_sqnr(m),
+        cosine=_cosine(m.yy, m.yd, m.dd),
+        sqnr_db=_sqnr(m.yy, m.yd, m.dd),
         euc_distance=math.sqrt(0.5 * m.var_d / spread) if spread else None,
         standard_deviation=math.sqrt(m.var_d),
         max_absolute=m.max_error,
@@ -97,15 +97,17 @@ def _measure(x: Array, values: Values, ends: tuple[float, float] | None) -> Meas
     )
 
 
-def _cosine(m: Moments) -> float | None:
-    norms = m.xx * m.yy
-    return min(1.0, max(-1.0, m.xy / math.sqrt(norms))) if norms else None
+def _cosine(yy: float, yd: float, dd: float) -> float | None:
+    """Return the cosine of x = y + d and y."""
+    norms = max(yy + 2 * yd + dd, 0.0) * yy
+    return min(1.0, max(-1.0, (yy + yd) / math.sqrt(norms))) if norms else None
 
 
-def _sqnr(m: Moments) -> float | None:
-    if not m.xx:
+def _sqnr(yy: float, yd: float, dd: float) -> float | None:
+    xx = max(yy + 2 * yd + dd, 0.0)
+    if not xx:
         return None
-    return min(10 * math.log10(m.xx / m.dd), SQNR_EXACT) if m.dd else SQNR_EXACT
+    return min(10 * math.log10(xx / dd), SQNR_EXACT) if dd else SQNR_EXACT
 
 
 def _normalized(x: Array, values: Values, m: Moments) -> float | None:

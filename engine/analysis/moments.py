@@ -71,10 +71,6 @@ class Moments:
         return max(self.yy + 2 * self.yd + self.dd, 0.0)
 
     @property
-    def xy(self) -> float:
-        return self.yy + self.yd
-
-    @property
     def var_x(self) -> float:
         return max(self.var_y + 2 * self.cov_yd + self.var_d, 0.0)
 
@@ -127,6 +123,23 @@ def collect(x: Array, values: Values, ends: tuple[float, float] = (-math.inf, ma
             return fast
         exact = collect_exactly(x, values, ends)
     return exact if exact.finite else None
+
+
+def energies(x: Array, values: Values) -> tuple[float, float, float] | None:
+    """Return sum(y^2), sum(y*d), sum(d^2) alone, at half the price of `collect`; None when a value of either is not finite."""
+    scratch = np.empty(min(BLOCK, x.size), np.float32)
+    yy = yd = dd = 0.0
+    with np.errstate(all="ignore"):
+        for start, stop in _cuts(x.size) if x.size > _SMALL else ():
+            y = values(start, stop)
+            d = np.subtract(x[start:stop], y, out=scratch[: stop - start])
+            yy, yd, dd = yy + _dot(y, y), yd + _dot(y, d), dd + _dot(d, d)
+    largest = max(yy, dd)
+    trusted = _SAFE[0] ** 2 < largest / x.size < _SAFE[1] ** 2 and (yy + 2 * yd + dd) * _OFF_CENTRE > yy
+    if trusted:
+        return yy, yd, dd
+    m = collect(x, values)
+    return (m.yy, m.yd, m.dd) if m else None
 
 
 def farthest(x: Array, values: Values, m: Moments, k: float) -> float:

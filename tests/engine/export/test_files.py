@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -70,6 +71,7 @@ def test_no_permission_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 FULL = """
 import resource, signal, sys
 from pathlib import Path
+from typing import IO
 from engine.errors import OutputError
 from engine.export.files import atomic_write
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -91,7 +93,10 @@ def test_a_limit_of_the_disk_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.export.files.open", lambda path, mode: Path("/dev/full").open("wb"), raising=False)
+    def full(path: Path, mode: str) -> IO[bytes]:
+        return Path("/dev/full").open("wb")
+
+    monkeypatch.setattr("engine.export.files.open", full, raising=False)
     with pytest.raises(OutputError, match=r"no space left.*free some space"):
         atomic_write(tmp_path / "f.bin", [b"x" * 100])
     assert listing(tmp_path) == []
