@@ -92,7 +92,8 @@ class BatchNormScale(Operator):
         target = random_params(rng, bits, float(rng.choice([1.0, 0.05])) * spread / (1 << bits) + 1e-6)
         attrs, inner = activation.random_attrs(rng, spread, target)
         attrs |= {"axis": axis, "rank": len(shape)}
-        node = Node(self.type, "y", ("x",), ("y",), attrs, {"weight": weight, "bias": bias}, "t" if inner else "")
+        params = {"weight": weight, "bias": bias} if rng.integers(4) else {"weight": weight}
+        node = Node(self.type, "y", ("x",), ("y",), attrs, params, "t" if inner else "")
         types = {name: TensorType(shape) for name in "xyt"}
         return Example(node, types, (source,), target, (random_levels(rng, source, shape),), inner, int(rng.integers(2, 9)))
 

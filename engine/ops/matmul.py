@@ -78,7 +78,7 @@ class MatMul(Operator):
         return types[node.outputs[0]].size * int(node.params["weight"].shape[1])
 
     def example(self, rng: np.random.Generator, bits: int) -> Example:
-        channels, k = int(rng.integers(1, 6)), int(rng.choice([1, 7, 33, 300]))
+        channels, k = int(rng.choice([1, 1, 2, 5])), int(rng.choice([1, 7, 33, 300]))
         transpose = bool(rng.integers(4) == 0)
         lead = [(1,), (3,), (1, 5), (1, 2, 3)][0 if transpose else int(rng.integers(4))]
         weight = rng.normal(0, 1, (channels, k)).astype(np.float32)
@@ -90,7 +90,9 @@ class MatMul(Operator):
         spread = float(np.abs(weight).sum(1).max()) * source.scale * source.qmax
         target = random_params(rng, bits, float(rng.choice([1.0, 0.01])) * spread / (1 << bits) + 1e-6)
         attrs, inner = activation.random_attrs(rng, spread, target)
-        params = {"weight": weight, "bias": rng.normal(0, 1, channels).astype(np.float32)}
+        params = {"weight": weight}
+        if rng.integers(3):
+            params["bias"] = rng.normal(0, 1, channels).astype(np.float32)
         node = Node(self.type, "y", ("x",), ("y",), {"transpose": transpose, **attrs}, params, "t" if inner else "")
         shape = (k, lead[0]) if transpose else (*lead, k)
         types = {"x": TensorType(shape), "y": TensorType((*lead, channels)), "t": TensorType((*lead, channels))}

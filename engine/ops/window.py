@@ -73,10 +73,31 @@ def pool_attrs(raw: RawNode, view: View) -> dict[str, Any] | Decline:
         "pads": pads,
         "ceil_mode": int(raw.attrs.get("ceil_mode", 0)),
     }
+    if not plain_ceil(kind.shape[2:], attrs):
+        return Decline("one axis has a window that would start on padding, the other one that overhangs")
     made, wanted = pooled_size(kind.shape[2:], attrs), view.type(raw.outputs[0])
     if wanted is not None and wanted.shape[2:] != made:
         return Decline(f"its output is {made[0]}x{made[1]} by onnxruntime's rule, the model says {wanted.shape[2:]}")
     return attrs
+
+
+def plain_ceil(size: Sequence[int], attrs: dict[str, Any]) -> bool:
+    """Turn ceil_mode off where it changes nothing; False where it changes one axis while it drops a window of the other.
+
+    onnxruntime infers a shape with the dropped window and then fails on its own inference, so it must never see such a mode.
+    """
+    by_ceil, by_floor = pooled_size(size, attrs), pooled_size(size, {**attrs, "ceil_mode": 0})
+    if by_ceil == by_floor:
+        attrs["ceil_mode"] = 0
+        return True
+    return all(c > f or _divides(size, attrs, i) for i, (c, f) in enumerate(zip(by_ceil, by_floor, strict=True)))
+
+
+def _divides(size: Sequence[int], attrs: Mapping[str, Any], axis: int) -> bool:
+    """Tell whether the windows of an axis end where its padding ends."""
+    before, after = attrs["pads"][axis], attrs["pads"][axis + 2]
+    free = size[axis] + before + after - attrs["dilations"][axis] * (attrs["kernel_shape"][axis] - 1) - 1
+    return bool(free % attrs["strides"][axis] == 0)
 
 
 def pooled_size(size: Sequence[int], attrs: Mapping[str, Any]) -> tuple[int, int]:
@@ -114,4 +135,7 @@ def random_pool(rng: np.random.Generator) -> tuple[tuple[int, ...], dict[str, An
         "pads": tuple(int(rng.integers(0, kernel[i % 2])) for i in range(4)),
         "ceil_mode": int(rng.integers(2)),
     }
-    return (1, int(rng.integers(1, 4)), int(rng.integers(5, 10)), int(rng.integers(5, 10))), attrs
+    shape = (1, int(rng.integers(1, 4)), int(rng.integers(5, 10)), int(rng.integers(5, 10)))
+    if not plain_ceil(shape[2:], attrs):
+        attrs["ceil_mode"] = 0
+    return shape, attrs
