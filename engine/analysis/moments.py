@@ -215,7 +215,7 @@ def _pairs(x: Array, values: Values) -> Iterator[tuple[Array, Array]]:
 
 
 def _dot(a: Array, b: Array) -> float:
-    """Return the sum of products of two flat float32 arrays: BLAS within runs, float64 across them."""
+    """Return the sum of products of two flat float32 arrays: BLAS within runs (too short for its threads), float64 across them."""
     cut = a.size // RUN * RUN
     rest = float(np.dot(a[cut:], b[cut:]))
     if not cut:
@@ -226,7 +226,7 @@ def _dot(a: Array, b: Array) -> float:
 def _sum(a: Array) -> float:
     cut = a.size // RUN * RUN
     rest = float(np.dot(a[cut:], _ONES[: a.size - cut]))
-    return float((a[:cut].reshape(-1, RUN) @ _ONES).sum(dtype=np.float64)) + rest if cut else rest
+    return float(np.vecdot(a[:cut].reshape(-1, RUN), _ONES).sum(dtype=np.float64)) + rest if cut else rest
 
 
 def _below(value: float) -> float:
