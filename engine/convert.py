@@ -21,7 +21,7 @@ from .frontends.importer import load
 from .ir import Graph, digest, keys
 from .ops.base import REGISTRY
 from .plan import Plan, Resolved
-from .project import Job, Sources
+from .project import Job, Sources, Warnings
 from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensors_to_observe
 from .simulate import Inputs, Networks
 from .stages.artefacts import check_output, write_artefacts, write_dumps
@@ -68,8 +68,9 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     float_keys = keys(graph, leaves, "float")
     with clock.stage("calibrate"):
         tensors = tensors_to_observe(graph) if sources.calibration else ()
-        samples = sources.calibration
-        seen = observe(networks, float_keys, tensors, samples, store=store, report=report, executor=executor) if tensors else {}
+        samples, told = sources.calibration, Warnings(report)
+        seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
+        warnings += told.texts
     with clock.stage("quantize"):
         quantized = quantize(
             graph,
@@ -81,14 +82,14 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     rows = layer_rows(graph, quantized, resolved)
     names = tuple(s.name for s in sources.debug)
     report(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
-    with clock.stage("export"):
+    measurer = Measurer(networks, quantized, float_keys, keys(quantized.graph, leaves, "int"), store)
+    with clock.stage("measure"):
+        results = list(_measure(measurer, sources, executor, report, warnings))
+    with clock.stage("export"):  # last: a run that fails leaves the artefacts of the one before
         artefacts = []
         if job.output is not None:
             artefacts = write_artefacts(job.root, job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
         report(Progress("WriteModel", 1, 1))
-    measurer = Measurer(networks, quantized, float_keys, keys(quantized.graph, leaves, "int"), store)
-    with clock.stage("measure"):
-        results = list(_measure(measurer, sources, executor, report, warnings))
     with clock.stage("dump"):
         if results:
             artefacts += write_dumps(job.root, measurer, results[0].sample, shown_type)

@@ -103,7 +103,7 @@ def gather(job: Job, report: Report) -> Sources:
         report(Log(text, "warning", "config"))
     for key, message in not_yet(config):
         raise ConfigError(message, where=f"{job.config_path}: {key}")
-    told = _Warnings(report)
+    told = Warnings(report)
     report(Progress("ReadSources", 0, 1))
     calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told)
     if config.quant_dataset_size:
@@ -114,7 +114,7 @@ def gather(job: Job, report: Report) -> Sources:
     return sources
 
 
-class _Warnings:
+class Warnings:
     """A hook that passes events on and remembers the warnings."""
 
     def __init__(self, report: Report) -> None:
@@ -128,7 +128,7 @@ class _Warnings:
         self.report(event)
 
 
-def _samples(job: Job, path: str, key: str, report: _Warnings) -> tuple[Sample, ...]:
+def _samples(job: Job, path: str, key: str, report: Warnings) -> tuple[Sample, ...]:
     """List a folder's samples with their content keys; a file that cannot be opened is reported and left out."""
     if not path:
         return ()
