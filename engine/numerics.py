@@ -22,6 +22,7 @@ WEIGHT_BITS = range(2, 9)
 INT32_MAX = 2**31 - 1
 FLOAT_EXACT = 2**24
 """Integers of a magnitude up to this are exact in float32."""
+FLOAT_MAX = float(np.finfo(np.float32).max)
 
 Array = NDArray[Any]
 
@@ -72,14 +73,15 @@ def affine(low: float, high: float, bits: int) -> QParams:
     exact = high / qmax(bits) - low / qmax(bits)
     if exact < float(np.finfo(np.float32).tiny):
         return QParams(1.0, 0, bits)
-    scale = float(np.float32(min(exact, float(np.finfo(np.float32).max))))
+    scale = float(np.float32(min(exact, FLOAT_MAX)))
     zero = int(np.clip(np.rint(-low / scale), 0, qmax(bits)))
     return QParams(scale, zero, bits)
 
 
 def quantize(x: Array, q: QParams) -> Array:
     """Quantize real values (any shape) to the levels of `q`: clamp(rint(x / scale) + zero), the quotient in float32."""
-    ratio = np.asarray(x, np.float32) / np.float32(q.scale)
+    with np.errstate(over="ignore"):  # an infinite quotient is clamped like a large one
+        ratio = np.asarray(x, np.float32) / np.float32(q.scale)
     levels = np.rint(np.clip(ratio, np.float32(-q.zero), np.float32(q.qmax - q.zero)))
     stored: Array = (np.nan_to_num(levels, nan=0.0).astype(np.int32) + q.zero).astype(q.dtype)
     return stored
@@ -101,13 +103,14 @@ def quantize_weights(w: Array, scales: Array, bits: int) -> Array:
 def weight_scales_that_hold_bias(scales: Array, bias: Array, input_scale: float) -> Array:
     """Grow the weight scale of each channel whose bias, in units of input_scale * scale, would leave int32.
 
-    Shapes (channels,); float32 in and out. Half of int32 is left to the sum of products.
+    Shapes (channels,); float32 in and out. Half of int32 is left to the sum of products. No scale leaves float32; a bias that would
+    need more is clamped.
     """
     room = float(INT32_MAX // 2)
-    needed = np.abs(bias.astype(np.float64)) / (float(input_scale) * room)
+    needed = np.minimum(np.abs(bias.astype(np.float64)) / (float(input_scale) * room), FLOAT_MAX)
     grown = np.where(needed > scales, needed, scales.astype(np.float64)).astype(np.float32)
     # float32 rounding may land a hair below what is needed: one step up is always enough
-    safe: Array = np.where(needed > grown, np.nextafter(grown, np.float32(np.inf)), grown).astype(np.float32)
+    safe: Array = np.where(needed > grown, np.nextafter(grown, np.float32(FLOAT_MAX)), grown).astype(np.float32)
     return safe
 
 
@@ -118,13 +121,15 @@ def quantize_bias(bias: Array, input_scale: float, scales: Array) -> Array:
 
 
 def multiplier(numerator: Array | float, denominator: Array | float) -> Array:
-    """Return numerator / denominator, computed in float64 and rounded once to float32: the m of a requantization."""
-    return np.asarray(np.asarray(numerator, np.float64) / np.asarray(denominator, np.float64)).astype(np.float32)
+    """Return numerator / denominator, computed in float64 and rounded once to float32, at most its largest: the m of a requantization."""
+    exact = np.asarray(np.asarray(numerator, np.float64) / np.asarray(denominator, np.float64))
+    return np.minimum(exact, FLOAT_MAX).astype(np.float32)
 
 
 def scaled(acc: Array, m: Array | float) -> Array:
     """Return float32(acc) * m as a float32 product: an accumulator in units of the output's levels, not rounded yet."""
-    return np.asarray(acc).astype(np.float32) * np.asarray(m, np.float32)
+    with np.errstate(over="ignore"):  # an infinite product is clamped like a large one
+        return np.asarray(acc).astype(np.float32) * np.asarray(m, np.float32)
 
 
 def settle(real: Array, q: QParams, low: int = 0, high: int | None = None) -> Array:
@@ -159,5 +164,5 @@ def lookup_table(function: Any, source: QParams, target: QParams) -> Array:
     levels = np.arange(source.qmax + 1, dtype=np.int64)
     real = (levels - source.zero).astype(np.float64) * source.scale
     with np.errstate(over="ignore"):
-        values = np.asarray(function(real), np.float64)
-    return settle((values / target.scale).astype(np.float32), target)
+        values = (np.asarray(function(real), np.float64) / target.scale).astype(np.float32)
+    return settle(values, target)
