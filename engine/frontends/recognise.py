@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ..ir import Graph, Node, RawNode, TensorType
 from ..ops.base import candidates
 from ..ops.view import Decline, Match, View
@@ -26,7 +28,8 @@ def recognise(raw: RawGraph) -> Graph:
     for node in raw.nodes:
         if id(node) in taken:
             continue
-        match = _match(node, view, taken)
+        with np.errstate(all="ignore"):  # a broken weight is no news here: the layer declines when it is quantized
+            match = _match(node, view, taken)
         if isinstance(match, Match):
             taken.update(id(n) for n in match.absorbed)
             found.append((max(place[id(n)] for n in match.absorbed), match.node))
@@ -40,7 +43,7 @@ def recognise(raw: RawGraph) -> Graph:
 
 
 def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
-    """Return the first match, or the most telling reason: not that of a pattern, but of the operator made for the fewest source operators."""
+    """Return the first match, or the most telling reason: no pattern's, but that of the operator made for the fewest source operators."""
     declined: list[tuple[int, int, Decline]] = []
     for operator in candidates(node):
         answer = operator.match(node, view)
