@@ -17,6 +17,7 @@ from magik_tui.table import Table
 PROTOCOL = 1
 PATIENCE = 0.8  # seconds that a cancel may take before the worker is ended; Esc has one second in all
 LOG_LINES = 1000
+NOISE = "engine"  # the source of what came on the worker's stdout and is no message
 EMPTY = Table()
 
 Level = Literal["info", "warning", "error"]
@@ -42,6 +43,7 @@ class State:
     project: str
     variant: str | None = None
     settings: tuple[str, ...] = ()
+    engine_log: str = ""
     soc: str = ""
     model: str = ""
     outputs: tuple[wire.Output, ...] = ()
@@ -229,7 +231,7 @@ def _log(state: State, said: wire.Log) -> Step:
 
 @_on(wire.Garbage)
 def _garbage(state: State, said: wire.Garbage) -> Step:
-    return _logged(state, Note("warning", f"not a message ({said.why}): {said.text}", "engine")), ()
+    return _logged(state, Note("warning", f"not a message ({said.why}): {said.text}", NOISE)), ()
 
 
 @_on(wire.Result)
@@ -280,6 +282,7 @@ def _summary(state: State) -> Note | None:
     warnings = [note for note in state.log if note.level != "info"]
     if not warnings:
         return None
+    warnings.sort(key=lambda note: note.source == NOISE)
     more = f" ({len(warnings) - 1} more: w)" if len(warnings) > 1 else ""
     return Note("warning", warnings[0].text + more)
 

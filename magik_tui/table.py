@@ -68,15 +68,11 @@ def with_sample(table: Table, said: Sample) -> Table:
         return table
     metrics = said.metrics
     column = tuple(metrics.get(row.name, {}).get("cosine") for row in table.rows)
-    columns = table.columns[: said.index] + (column,) + table.columns[said.index + 1 :]
-    return _scored(replace(table, columns=columns), column)
-
-
-def _scored(table: Table, column: Column) -> Table:
     worst = tuple(w if c is None else c if w is None or c < w else w for w, c in zip(table.worst, column, strict=True))
     total = tuple(t if c is None else t + c for t, c in zip(table.total, column, strict=True))
     count = tuple(n if c is None else n + 1 for n, c in zip(table.count, column, strict=True))
-    return replace(table, worst=worst, total=total, count=count)
+    columns = table.columns[: said.index] + (column,) + table.columns[said.index + 1 :]
+    return replace(table, columns=columns, worst=worst, total=total, count=count)
 
 
 def from_document(document: Document, samples: tuple[str, ...]) -> Table:
@@ -84,14 +80,18 @@ def from_document(document: Document, samples: tuple[str, ...]) -> Table:
     found = dict.fromkeys(score.sample for row in document.nodes for score in row.samples)
     names = samples if set(found) <= set(samples) else tuple(found)
     scores = [{score.sample: score.cosine for score in row.samples} for row in document.nodes]
-    columns = tuple(tuple(score.get(name) for score in scores) for name in names)
-    nothing = (None,) * len(scores)
-    table = Table(document.nodes, names, columns, nothing, (0.0,) * len(scores), (0,) * len(scores), complete=True)
-    for column in columns:
-        table = _scored(table, column)
-    stated = (row.cosine_min for row in document.nodes)
-    worst = tuple(w if s is None else s for s, w in zip(stated, table.worst, strict=True))
-    return replace(table, worst=worst)
+    cells = [tuple(score.get(name) for name in names) for score in scores]
+    known = [[cosine for cosine in row if cosine is not None] for row in cells]
+    worst = (min(each, default=None) for each in known)
+    return Table(
+        rows=document.nodes,
+        samples=names,
+        columns=tuple(zip(*cells, strict=True)) if cells else ((),) * len(names),
+        worst=tuple(w if row.cosine_min is None else row.cosine_min for row, w in zip(document.nodes, worst, strict=True)),
+        total=tuple(map(sum, known)),
+        count=tuple(map(len, known)),
+        complete=True,
+    )
 
 
 def next_bad(table: Table, row: int, step: int) -> int | None:

@@ -47,6 +47,12 @@ def elide(text: str, width: int) -> str:
     return set_cell_size(text, head) + ELLIPSIS + (text[-kept:] if kept else "")
 
 
+def cut(text: str, width: int) -> str:
+    """Return clean `text` in at most `width` cells; its end goes first."""
+    text = clean(text[: width + 1])
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS[:width]
+
+
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """Return clean `text` in exactly `width` cells, padded at its end, or with `right` at its start."""
     text = elide(text, width)
@@ -61,7 +67,7 @@ def fixed(value: float | None, places: int = 5) -> str:
 
 def short(value: float | None, digits: int = 5) -> str:
     """Return a number of any size in few characters, or "-" where there is no such value."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+    return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # no "-0"
 
 
 def duration(seconds: float) -> str:

@@ -8,10 +8,11 @@ from pathlib import PurePath
 
 from magik_tui.state import State
 from magik_tui.table import judge
-from magik_tui.text import clean, duration, elide, fixed
+from magik_tui.text import clean, cut, duration, elide, fixed
 from magik_tui.widgets.ink import Line, Role, Run, justified, line_width
 
-NOTE_LINES = 3
+NOTE_LINES = {"error": 3}  # other notes take one
+KEYS_LEAST = 16  # cells that the first keys get, whatever the status says
 _MARKS: dict[str, Role] = {"+": "good", "~": "warn", "x": "bad"}
 _NOTES: dict[str, Role] = {"error": "bad", "warning": "warn", "info": "dim"}
 
@@ -46,7 +47,7 @@ def status_line(state: State, width: int, keys: Sequence[tuple[str, str]]) -> Li
     """Return the row at the bottom: the run at the left, the most useful keys at the right."""
     left: Line = ((" ", "text"), *_status(state))
     hints: list[Run] = []
-    room = width - line_width(left)
+    room = max(width - line_width(left), KEYS_LEAST)
     for key, what in keys:
         more: list[Run] = [(f" {key}", "key"), (f" {what} ", "dim")]
         if line_width((*hints, *more)) >= room:
@@ -88,7 +89,7 @@ def _progress(state: State) -> Line:
 
 
 def note_lines(state: State, width: int) -> tuple[Line, ...]:
-    """Return what went wrong or is worth knowing, in up to three lines; nothing when there is nothing to say."""
+    """Return what went wrong (up to three lines) or is worth knowing (one); nothing when there is nothing to say."""
     note = state.note
     if note is None:
         return ()
@@ -96,12 +97,16 @@ def note_lines(state: State, width: int) -> tuple[Line, ...]:
     head = f" {note.level}: " if note.level != "info" else " "
     source = f"{clean(note.source)}: " if note.source else ""
     parts = textwrap.wrap(source + clean(note.text), max(10, width - len(head) - 1)) or [""]
-    if len(parts) > NOTE_LINES:
-        parts = [*parts[: NOTE_LINES - 1], elide(" ".join(parts[NOTE_LINES - 1 :]), max(10, width - len(head) - 5)) + " (w)"]
+    most = NOTE_LINES.get(note.level, 1)
+    if len(parts) > most:
+        rest = " ".join(parts[most - 1 :])
+        parts = [*parts[: most - 1], cut(rest, max(10, width - len(head) - 5)) + " (w)"]
     indent = " " * len(head)
     return tuple(((head if y == 0 else indent, role), (part, "text")) for y, part in enumerate(parts))
 
 
-def log_text(state: State) -> list[tuple[str, str]]:
-    """Return the run's log as (level, text) pairs, oldest first."""
-    return [(n.level, clean(f"{n.source}: {n.text}" if n.source else n.text)) for n in state.log]
+def log_lines(state: State) -> list[str]:
+    """Return the run's log, oldest first, and where the engine's own log is."""
+    said = [f"{n.level:<8}{n.source}: {n.text}" if n.source else f"{n.level:<8}{n.text}" for n in state.log]
+    where = [f"What the engine wrote to stderr is in {state.engine_log}"] if state.engine_log else []
+    return [*(said or ["Nothing was logged."]), "", *where]

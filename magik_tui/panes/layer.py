@@ -5,14 +5,18 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from magik_tui.levels import BAD, HEALTHY
 from magik_tui.state import State
 from magik_tui.text import clean, fit, fixed, short
 from magik_tui.widgets.grid import bits
-from magik_tui.widgets.ink import Line, Role, labelled, shortened
+from magik_tui.widgets.ink import Line, Role, Run, labelled, shortened
 from magik_tui.wire import Row
 
 HEIGHT_BELOW = 6  # lines of the pane when it stands under the table
+NARROW = 78
+BLANK: Run = (" ", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def _nothing_yet(state: State, width: int, *, beside: bool) -> tuple[Line, ...]:
 
 
 def _title(row: Row, width: int) -> Line:
-    right = f" {clean(row.op)} {bits(row)} "
+    right = f" {clean(row.op)} {bits(row)} {clean(row.method or '')}".rstrip() + " "
     return ((fit(f" {clean(row.name)}", max(0, width - len(right))), "title"), (fit(right, min(width, len(right))), "title"))
 
 
@@ -109,28 +113,28 @@ def _reason(row: Row) -> Fact:
 
 
 def _block(state: State, row: Row, width: int) -> tuple[Line, ...]:
-    """Return the pane as four columns of facts under its title, for a wide and low place."""
-    cosines, errors, ranges = _cosines(state, row), _errors(row), _range(row)
-    columns = (
-        (cosines, "cosine", 26),
-        ((errors[0], errors[1], errors[2], errors[3]), "", 19),
-        ((errors[4], errors[5], ranges[4], NO_FACT), "", 17),
-        (ranges[:4], "", max(0, width - 62)),
-    )
-    lines: list[Line] = [_title(row, width)]
-    for y in range(4):
-        line: Line = ()
-        for facts, head, size in columns:
-            gap = 10 if size == 19 else 8
-            lead: Line = ((fit((head if y == 0 else ""), 7), "label"),) if head else ()
-            gap, size = (6, size - 7) if head else (gap, size)
-            line += ((" ", "text"),) + lead + labelled(facts[y].label, facts[y].value, size - 1, gap, facts[y].role)
-        lines.append(line)
+    """Return the pane as columns of facts under its title, for a wide and low place; a narrow one drops a column."""
+    errors, ranges = _errors(row), _range(row)
+    columns = [
+        _column(_cosines(state, row), 16, 6),
+        _column(errors[:4], 18, 10),
+        _column((*errors[4:], ranges[4], NO_FACT), 16, 8),
+        _column(ranges[:4], 16, 6),
+    ]
+    if width < NARROW:
+        del columns[2]
+    heads: list[Line] = [((" cosine", "label"),), *(((" " * 7, "text"),),) * 3]
+    lines = [(*heads[y], *(run for column in columns for run in (BLANK, *column[y]))) for y in range(4)]
     sample, reason = _sample(state), _reason(row)
-    left = labelled(sample.label, sample.value, 44 if reason.label else width - 1, 7, sample.role)
-    right = labelled(reason.label, reason.value, max(0, width - 46), 6, reason.role) if reason.label else ()
-    lines.append(((" ", "text"), *left, (" ", "text"), *right))
-    return tuple(lines)
+    taken = min(8 + cell_len(sample.value), width * 5 // 9) if reason.label else width - 1
+    left = labelled(sample.label, sample.value, taken, 7, sample.role)
+    right = labelled(reason.label, reason.value, max(0, width - 2 - taken), 6, reason.role) if reason.label else ()
+    return (_title(row, width), *lines, (BLANK, *left, BLANK, *right))
+
+
+def _column(facts: Facts, width: int, gap: int) -> tuple[Line, ...]:
+    """Return facts under each other, each in `width` cells with its value at cell `gap`."""
+    return tuple(labelled(fact.label, fact.value, width, gap, fact.role) for fact in facts)
 
 
 def _list(state: State, row: Row, width: int) -> tuple[Line, ...]:

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from magik_tui.levels import FLOORS, GLYPHS
-from magik_tui.panes.bars import log_text
+from magik_tui.panes.bars import log_lines
 from magik_tui.state import State
 from magik_tui.text import plain
 
@@ -83,8 +83,7 @@ def legend() -> list[str]:
 
 def log_overlay(state: State) -> Overlay:
     """Return the log of the last run."""
-    lines = [f"{level:<8}{text}" for level, text in log_text(state)]
-    return Overlay("Log of the last run", plain_lines(lines or ["nothing was logged"]), classes="-log")
+    return Overlay("Log of the last run", plain_lines(log_lines(state)), classes="-log")
 
 
 def plain_lines(lines: Iterable[str]) -> Content:

@@ -17,7 +17,8 @@ from magik_tui.widgets.ink import Line, Role, Run
 from magik_tui.wire import Row
 
 CELLS = (7, 4)  # cells of a sample in digits: a blank and "0.9876", or a blank and the decimals "987"; else one glyph
-NAME_LEAST, NAME_MOST, OP_MOST, SAMPLES_LEAST = 12, 48, 14, 8
+NAME_LEAST, NAME_MOST, OP_MOST = 12, 48, 14
+NARROW, OP_NARROW = 70, 9  # on a narrow terminal the name comes before the type
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Grid:
     cell: int
     first: int
     last: int
+    samples: int
 
 
 def bits(row: Row) -> str:
@@ -61,29 +63,32 @@ def extent(table: Table) -> Extent:
 def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
     """Return the columns for `width` cells with sample `column` in sight, moving as little as possible from `first`."""
     places = 5 if width >= 100 else 4
-    room = max(0, width - (2 + 1 + size.op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
+    op = min(size.op, OP_MOST if width >= NARROW else OP_NARROW)
+    room = max(0, width - (2 + 1 + op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
     wanted = min(size.name, NAME_MOST)
     cell = next((each for each in CELLS if room - wanted >= size.samples * each), 1)
     if cell > 1:
         seen = size.samples
     else:
-        least = min(wanted, max(NAME_LEAST, room - size.samples), max(NAME_LEAST, room * 2 // 3))
+        least = min(wanted, max(NAME_LEAST, room - size.samples, room * 2 // 3))
         seen = max(0, min(size.samples, room - least))
     name = min(max(size.name, NAME_LEAST), max(1, room - seen * cell))
     first = max(0, min(first, size.samples - seen))
     if seen and not first <= column < first + seen:
         first = column if column < first else column - seen + 1
-    return Grid(name, size.op, size.bits, places, cell, first, first + seen)
+    return Grid(name, op, size.bits, places, cell, first, first + seen, size.samples)
 
 
 def head_line(grid: Grid, column: int) -> Line:
-    """Return the line over the table; the sample at the cursor is marked in it."""
+    """Return the line over the table; the sample at the cursor is marked in it, < and > tell of samples out of sight."""
     number = grid.places + 2
     words = f"  {fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
     runs: list[Run] = [(f"{words} {fit('worst', number, right=True)} {fit('mean', number, right=True)} ", "head")]
     for sample in range(grid.first, grid.last):
-        text = str(sample + 1)[-3:].rjust(grid.cell) if grid.cell > 1 else str((sample + 1) % 10)
-        runs.append((text, "column" if sample == column else "head"))
+        text = str(sample + 1)[-3:] if grid.cell > 1 else str((sample + 1) % 10)
+        if sample != column:
+            text = "<" if sample == grid.first > 0 else ">" if sample + 1 == grid.last < grid.samples else text
+        runs.append((text.rjust(grid.cell), "column" if sample == column else "head"))
     return tuple(runs)
 
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from magik_tui import table as tb
 from magik_tui import wire
-from magik_tui.panes.bars import NOTE_LINES, header_line, note_lines, status_line
+from magik_tui.panes.bars import header_line, note_lines, status_line
 from magik_tui.panes.layer import HEIGHT_BELOW, layer_lines
 from magik_tui.state import Note, State
 from magik_tui.table import Table
@@ -60,6 +60,13 @@ def test_the_heatmap_at_150_cells_holds_digits(table: Table) -> None:
     )
 
 
+def test_samples_out_of_sight_are_told(document: MakeDocument) -> None:
+    wide = tb.from_document(document("good", 5, 40), ())
+    heads = [line_text(head_line(lay_out(extent(wide), 79, column), column)) for column in (0, 20, 39)]
+    assert [head[-16:] for head in heads] == ["123456789012345>", "<789012345678901", "<678901234567890"]
+
+
+
 def test_unmeasured_cells_are_blank_and_not_a_dash(document: MakeDocument) -> None:
     begun = tb.from_layers(wire.Layers(document().nodes, ("a", "b")))
     line = drawn(begun, 79)[1]
@@ -97,11 +104,11 @@ def shown(table: Table, **fields: object) -> State:
 def test_the_layer_under_the_table(table: Table) -> None:
     lines = [line_text(line).rstrip() for line in layer_lines(shown(table, cursor=13), 80, HEIGHT_BELOW, beside=False)]
     assert lines == [
-        " resnetv15_stage3_batchnorm1_fwd                                     Conv2D 8/8",
-        " cosine worst 0.90443 x    SQNR      18.42 dB max err 1.40185  min     -16.25",
-        "        mean  0.93342 x    saturated 0.12 %   err 0~1 3.95415  max     16.5",
-        "        best  0.96031      euclid    0.09554  method  KL       scale   0.018628",
-        "        local 0.99910 +    std dev   0.08244                   zero    67",
+        " resnetv15_stage3_batchnorm1_fwd                                  Conv2D 8/8 KL",
+        " cosine worst 0.90443 x  SQNR      18.42 dB max err 1.40185  min   -16.25",
+        "        mean  0.93342 x  saturated 0.12 %   err 0~1 3.95415  max   16.5",
+        "        best  0.96031    euclid    0.09554  method  KL       scale 0.018628",
+        "        local 0.99910 +  std dev   0.08244                   zero  67",
         " sample 0.91903 x  1/12 cat_000.jpg",
     ]
 
@@ -145,8 +152,10 @@ def test_the_status_row_tells_the_phase_and_the_keys_that_fit() -> None:
 def test_a_long_message_takes_three_lines_and_says_where_the_rest_is() -> None:
     state = State(project="p", note=Note("error", "word " * 100 + "\x1b[2J[/x]", "magik.cfg"))
     lines = [line_text(line) for line in note_lines(state, 80)]
-    assert len(lines) == NOTE_LINES
+    assert len(lines) == 3
     assert lines[0].startswith(" error: magik.cfg: word")
     assert lines[-1].endswith("(w)")
     assert all(cell_len(line) <= 80 and line.isprintable() for line in lines)
+    warning = [line_text(line) for line in note_lines(State(project="p", note=Note("warning", "word " * 100)), 60)]
+    assert warning == [f" warning: {'word ' * 8}word… (w)"]
     assert note_lines(State(project="p"), 80) == ()
