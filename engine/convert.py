@@ -15,10 +15,12 @@ from typing import Any
 from .analysis.reduce import reduce
 from .analysis.report import LayerRow, OutputRow, SampleCosine, measured, to_json
 from .analysis.report import Report as Document
+from .dataset import check_specs
 from .errors import DataError
 from .events import Layers, Log, Progress, Report, SampleMeasured
 from .frontends.importer import load
 from .ir import Graph, digest, keys
+from .numerics import NUMERICS
 from .ops.base import REGISTRY
 from .plan import Plan, Resolved
 from .project import Job, Sources, Warnings
@@ -55,6 +57,8 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         imported = load(job.model, sources.config, report)
         warnings += imported.warnings
         report(Progress("ImportModel", 1, 1))
+    for samples in filter(None, (sources.calibration, sources.debug)):
+        check_specs(samples[0], imported.specs)  # before each of them is refused for the same reason
     graph = imported.graph
     inputs = Inputs(imported.specs, frozenset(imported.pictures))
     networks = Networks(graph, inputs, threads=1 if executor else 0)
@@ -67,7 +71,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     leaves = {s.name: digest("input", s.shape, s.name in inputs.pictures) for s in imported.specs}
     float_keys = keys(graph, leaves, "float")
     with clock.stage("calibrate"):
-        tensors = tensors_to_observe(graph) if sources.calibration else ()
+        tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
         samples, told = sources.calibration, Warnings(report)
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
         warnings += told.texts
@@ -96,7 +100,9 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     rows = tuple(_finished(row, results) for row in rows)
     outputs = tuple(_output(t, graph, rows) for t in graph.outputs)
     store.trim()
-    made = Document(str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(warnings))
+    made = Document(
+        str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(warnings), NUMERICS
+    )
     return to_json(made)
 
 
@@ -142,7 +148,9 @@ def _measure(
         report(SampleMeasured(result.sample.name, done, _cells(result)))
         yield result
     if samples and not good:
-        raise DataError(f"none of the {len(samples)} debug samples is readable; the first one: {warnings[-len(samples)]}")
+        raise DataError(
+            f"none of the {len(samples)} debug samples is readable; the first one: {warnings[-len(samples)].removeprefix('skipped: ')}"
+        )
 
 
 def _cells(result: SampleResult) -> Mapping[str, Mapping[str, float | None]]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.events import Log, Report, silent
-from engine.pictures import CHANNELS, decode_picture, load_picture, read_bytes
+from engine.pictures import CHANNELS, decode_picture, load_picture
+from engine.reading import read_bytes
 from engine.samples import Sample, content_key, list_samples, match_inputs, sample_key, unclaimed
 
 __all__ = [

@@ -200,6 +200,8 @@ def _present(root: Path, written: str, what: str, pattern: str, place: dict[str,
     path = root / written
     if _test(path, Path.is_file):
         return path
+    if _test(path, Path.exists):
+        raise UsageError(f"the {what} {shown(written, 200)} is not a file", **place)  # type: ignore[arg-type]
     hint = _near(path.name, _names(path.parent, pattern)) or f"expected {path}"
     raise UsageError(f"the {what} {shown(written, 200)} is not there", hint=hint, **place)  # type: ignore[arg-type]
 

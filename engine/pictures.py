@@ -8,8 +8,6 @@ support when it shrinks, so that every source pixel counts). EXIF, colour profil
 from __future__ import annotations
 
 import io
-import os
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +25,8 @@ from PIL import (
 )
 
 from engine.errors import DataError
+from engine.reading import read_bytes
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 # Only these decoders see the bytes, whatever else Pillow can read.
 FORMATS = (
     BmpImagePlugin.BmpImageFile.format,
@@ -41,7 +39,6 @@ FORMATS = (
 )
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
 MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns from the same number on
-MAX_FILE_BYTES = 512 << 20
 
 
 def load_picture(path: Path, *, height: int, width: int, channels: int, color: str) -> NDArray[np.uint8]:
@@ -74,25 +71,6 @@ def decode_picture(data: bytes, where: str, *, height: int, width: int, channels
         raise DataError(f"the picture is damaged: {error or type(error).__name__}", where=where) from error
     pixels = np.asarray(resized, dtype=np.uint8).reshape(height, width, channels)
     return np.ascontiguousarray(pixels[:, :, ::-1] if color == "BGR" else pixels)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of the regular file at `path`; DataError when it is none, cannot be read or is too large."""
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            info = os.fstat(file.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise DataError("not a regular file", where=str(path))
-            if info.st_size > MAX_FILE_BYTES:
-                raise DataError(f"{info.st_size} bytes, expected at most {MAX_FILE_BYTES}", where=str(path))
-            return file.read(MAX_FILE_BYTES)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=str(path)) from error
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end, should `path` be a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _plain(picture: Image.Image, mode: str, where: str) -> Image.Image:

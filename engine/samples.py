@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import DataError
 from engine.events import Log, Report, silent
-from engine.pictures import EXTENSIONS, read_bytes
+from engine.reading import PICTURES, is_picture, read_bytes
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini"})  # what file managers leave behind
 
@@ -31,7 +31,7 @@ class Sample:
 
     @property
     def is_picture(self) -> bool:
-        return self.paths[0].suffix.lower() in EXTENSIONS
+        return is_picture(self.paths[0])
 
 
 def list_samples(path: str | Path, report: Report = silent) -> tuple[Sample, ...]:
@@ -48,12 +48,12 @@ def list_samples(path: str | Path, report: Report = silent) -> tuple[Sample, ...
         expected = "expected a folder of pictures, or of sample folders of .bin files"
         raise DataError(f"cannot be read: {reason}; {expected}", where=str(path)) from error
     if not root.is_dir():
-        if _is_bin(root) or root.suffix.lower() in EXTENSIONS:
+        if _is_bin(root) or is_picture(root):
             return (Sample(_shown_name(root), (root,)),)
         raise DataError(f"expected a picture ({_extensions()}) or a .bin file", where=str(path))
     entries = _entries(root)
     files = [entry for entry in entries if not _is_folder(entry)]
-    pictures = [file for file in files if file.suffix.lower() in EXTENSIONS]
+    pictures = [file for file in files if is_picture(file)]
     if pictures:
         _tell_of_strangers(root, entries, pictures, report)
         return tuple(Sample(_shown_name(picture), (picture,)) for picture in pictures)
@@ -122,7 +122,7 @@ def _sample_folders(root: Path, entries: list[Path], report: Report) -> tuple[Sa
             samples.append(Sample(_shown_name(folder), bins))
             taken.append(folder)
         elif not pictures_below:
-            pictures_below = any(file.suffix.lower() in EXTENSIONS for file in inside)
+            pictures_below = any(is_picture(file) for file in inside)
     if not samples:
         hint = "there are pictures one folder below: name that folder" if pictures_below else ""
         expected = f"pictures ({_extensions()}) or sample folders of .bin files"
@@ -166,4 +166,4 @@ def _shown_name(path: Path) -> str:
 
 
 def _extensions() -> str:
-    return " ".join(sorted(extension[1:] for extension in EXTENSIONS))
+    return " ".join(sorted(extension[1:] for extension in PICTURES))

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from ..errors import DataError
-from ..numerics import NUMERICS
 from .reduce import Row
 
 SCHEMA = 1
@@ -90,7 +89,7 @@ class Report:
     peak_rss_mb: float | None = None
     artefacts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    numerics: str = NUMERICS
+    numerics: str = ""
 
 
 _MEASURED = {f.name for f in fields(Row)} & {f.name for f in fields(LayerRow)}

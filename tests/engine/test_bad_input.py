@@ -199,6 +199,12 @@ def test_a_configuration_that_does_not_fit_the_model(
     refused(project, capsys, 2, *said)
 
 
+def test_a_set_that_cannot_feed_the_network_is_refused_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with every picture is no warning per picture."""
+    configure(project, COLOR=["GRAY"])
+    assert convert(capsys)[1].count("GRAY") == 0
+
+
 def test_a_configuration_that_is_no_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Line and column are named, where the vendor says "Invalid json"."""
     (project / "magik.cfg").write_text('{\n    "SOC": "T40",\n    "INPUT": [],\n}\n')
