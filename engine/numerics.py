@@ -123,7 +123,7 @@ def quantize_bias(bias: Array, input_scale: float, scales: Array) -> Array:
 def multiplier(numerator: Array | float, denominator: Array | float) -> Array:
     """Return numerator / denominator, computed in float64 and rounded once to float32, at most its largest: the m of a requantization."""
     exact = np.asarray(np.asarray(numerator, np.float64) / np.asarray(denominator, np.float64))
-    return np.minimum(exact, FLOAT_MAX).astype(np.float32)
+    return np.asarray(np.minimum(exact, FLOAT_MAX), np.float32)
 
 
 def scaled(acc: Array, m: Array | float) -> Array:

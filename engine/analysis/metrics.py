@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics import Array, QParams
-from .moments import Moments, Values, collect, collect_exactly, energies, farthest, of_floats, of_levels
+from .moments import Moments, Values, collect, collect_exactly, cuts, energies, farthest, of_floats, of_levels
 
 SQNR_EXACT = 999.0
 """The SQNR, in dB, of a signal without any noise: JSON knows no infinity, and float32 noise ends near 150 dB."""
@@ -126,8 +126,7 @@ def _normalized(x: Array, values: Values, m: Moments) -> float | None:
 
 
 def _nonfinite(x: Array, values: Values) -> int:
-    y = values(0, x.size)
-    return int(np.count_nonzero(~(np.isfinite(x) & np.isfinite(y))))
+    return sum(int(np.count_nonzero(~(np.isfinite(x[a:b]) & np.isfinite(values(a, b))))) for a, b in cuts(x.size))
 
 
 def _flat(x: Array, y: Array) -> tuple[Array, Array]:

@@ -130,7 +130,7 @@ def energies(x: Array, values: Values) -> tuple[float, float, float] | None:
     scratch = np.empty(min(BLOCK, x.size), np.float32)
     yy = yd = dd = 0.0
     with np.errstate(all="ignore"):
-        for start, stop in _cuts(x.size) if x.size > _SMALL else ():
+        for start, stop in cuts(x.size) if x.size > _SMALL else ():
             y = values(start, stop)
             d = np.subtract(x[start:stop], y, out=scratch[: stop - start])
             yy, yd, dd = yy + _dot(y, y), yd + _dot(y, d), dd + _dot(d, d)
@@ -169,7 +169,7 @@ def _fast(x: Array, values: Values, ends: tuple[float, float]) -> Moments:
     scratch = np.empty(min(BLOCK, x.size), np.float32)
     sums = [0.0] * 5
     beyond, blocks = 0, []
-    for start, stop in _cuts(x.size):
+    for start, stop in cuts(x.size):
         a, y = x[start:stop], values(start, stop)
         d = np.subtract(a, y, out=scratch[: stop - start])
         for i, (p, r) in enumerate(((y, y), (y, d), (d, d))):
@@ -195,7 +195,7 @@ def collect_exactly(x: Array, values: Values, ends: tuple[float, float] = (-math
         mean_d += float((a - y).sum()) / x.size
     sums = np.zeros(6)
     beyond, blocks = 0, []
-    for (start, stop), (a, y) in zip(_cuts(x.size), _pairs(x, values), strict=True):
+    for (start, stop), (a, y) in zip(cuts(x.size), _pairs(x, values), strict=True):
         d = a - y
         v, e = y - mean_y, d - mean_d
         sums += [np.dot(y, y), np.dot(y, d), np.dot(d, d), np.dot(v, v), np.dot(v, e), np.dot(e, e)]
@@ -206,12 +206,13 @@ def collect_exactly(x: Array, values: Values, ends: tuple[float, float] = (-math
     return Moments(x.size, mean_y, mean_d, yy, yd, dd, var_y, cov, var_d, beyond, tuple(blocks), exact=True)
 
 
-def _cuts(size: int) -> Iterator[tuple[int, int]]:
+def cuts(size: int) -> Iterator[tuple[int, int]]:
+    """Return start and stop of each block."""
     return ((start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
 
 
 def _pairs(x: Array, values: Values) -> Iterator[tuple[Array, Array]]:
-    return ((x[a:b].astype(np.float64), values(a, b).astype(np.float64)) for a, b in _cuts(x.size))
+    return ((x[a:b].astype(np.float64), values(a, b).astype(np.float64)) for a, b in cuts(x.size))
 
 
 def _dot(a: Array, b: Array) -> float:

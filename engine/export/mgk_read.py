@@ -9,32 +9,17 @@ import importlib
 import math
 import re
 import struct
-import zlib
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import ModelError
 from ..ir import Node, QGraph, QNode, RawNode, TensorType
-from ..numerics import FEATURE_BITS, NUMERICS, Array, QParams, qmax
-from .mgk_layout import (
-    CHECKED_FROM,
-    HEADER_BYTES,
-    MAGIC,
-    MOST_NESTED,
-    NUMERICS_BYTES,
-    QUANT,
-    SECTIONS,
-    SLOTS,
-    VALUE,
-    VERSION,
-    WORDS,
-    Tag,
-    aligned,
-)
+from ..jsontext import shown
+from ..numerics import FEATURE_BITS, Array, QParams, qmax
+from .mgk_layout import MOST_NESTED, QUANT, VALUE, WORDS, Tag, aligned
+from .mgk_sections import cut, damaged
 
-_AGAIN = "convert the model again"
 _PLAIN_DTYPE = re.compile(r"[<|][biufcSU][0-9]{1,9}")
 _NAMED_DTYPE = re.compile(r"[a-z][a-z0-9_]{1,30}")
 
@@ -45,7 +30,7 @@ class Reader:
     def __init__(self, data: bytes | memoryview, where: str) -> None:
         self.where = where
         self.file = memoryview(data).cast("B")
-        sections = self._sections()
+        sections = cut(self.file, where)
         self.data = sections["data"]
         self.words = {name: np.frombuffer(sections[name], "<u4").reshape(-1, width).tolist() for name, width in WORDS.items()}
         self.values = list(struct.iter_unpack(VALUE, sections["values"]))
@@ -57,7 +42,7 @@ class Reader:
 
     def fail(self, what: str) -> NoReturn:
         """Refuse the file."""
-        raise ModelError(f"a damaged model file: {what}", where=self.where, hint=_AGAIN)
+        raise damaged(what, self.where)
 
     def meta(self) -> dict[str, str]:
         return {self._string(key): self._string(value) for key, value in self._take("meta", 0, len(self.words["meta"]))}
@@ -73,31 +58,6 @@ class Reader:
         nodes = tuple(self._node(row) for row in self._take("nodes", 0, len(self.words["nodes"])))
         self._finished()
         return QGraph(inputs, outputs, nodes, types, qparams, constants, opsets, head[8])
-
-    def _sections(self) -> dict[str, memoryview]:
-        """Check the header and cut the file."""
-        if len(self.file) < HEADER_BYTES or self.file[:8] != MAGIC:
-            raise ModelError("this is no model file, or only its beginning", where=self.where, hint="expected model_quant.mgk or NAME.bin")
-        _, version, head, total, crc, zero = struct.unpack_from("<8sIIQII", self.file)
-        if version != VERSION:
-            raise ModelError(f"a model file of version {version}: this engine reads {VERSION}", where=self.where, hint=_AGAIN)
-        if total != len(self.file):
-            self.fail(f"{len(self.file)} bytes long where its header says {total}")
-        if head != HEADER_BYTES or zero or zlib.crc32(self.file[CHECKED_FROM:]) != crc:
-            self.fail("its checksum is wrong")
-        numerics = bytes(self.file[CHECKED_FROM : CHECKED_FROM + NUMERICS_BYTES]).rstrip(b"\0")
-        if numerics != NUMERICS.encode():
-            other = numerics.decode("ascii", "backslashreplace")
-            raise ModelError(f"made with the arithmetic {other}: this engine computes {NUMERICS}", where=self.where, hint=_AGAIN)
-        slots = struct.unpack_from(f"<{2 * SLOTS}Q", self.file, CHECKED_FROM + NUMERICS_BYTES)
-        found, at = {}, HEADER_BYTES
-        for name, offset, size in zip(SECTIONS, slots[::2], slots[1::2], strict=False):
-            unit = 4 * WORDS.get(name, 0) or (16 if name in ("values", "quants") else 1)
-            if offset != aligned(at) or offset > total or size > total - offset or size % unit:
-                self.fail(f"section {name} is out of place")
-            found[name] = self.file[offset : offset + size]
-            at = offset + size
-        return found
 
     def _strings(self, chars: bytes) -> list[str]:
         texts, at = [], 0
@@ -150,7 +110,7 @@ class Reader:
         inputs, ins = self._tensor_list(*row[2:4]), tuple(map(self._quant, self._list(*row[4:6])))
         outputs, outs = self._tensor_list(*row[6:8]), tuple(map(self._quant, self._list(*row[8:10])))
         if len(ins) != len(inputs) or len(outs) != len(outputs):
-            self.fail(f"node {self._string(row[1])!r} has tensors without quantization")
+            self.fail(f"node {shown(self._string(row[1]))} has tensors without quantization")
         attrs, arrays = self._attrs(*row[10:12]), self._arrays(*row[12:14])
         source = self._source(row[14] - 1) if row[14] else None
         return QNode(self._string(row[0]), self._string(row[1]), inputs, outputs, ins, outs, attrs, arrays, source)
@@ -240,7 +200,7 @@ class Reader:
         dims, dtype = self._list(start, count), self._dtype(self._string(code))
         fits = offset == aligned(self.data_at) and size <= len(self.data) - offset and math.prod(dims) * dtype.itemsize == size
         if not fits or any(self.data[self.data_at : offset]):
-            self.fail(f"array {self._string(name)!r} is out of place")
+            self.fail(f"array {shown(self._string(name))} is out of place")
         self.data_at = offset + size
         raw = np.frombuffer(self.data[offset : offset + size], np.uint8)
         if dtype.kind == "U" and size and int(raw.view("<u4").max()) > 0x10FFFF:
@@ -248,7 +208,7 @@ class Reader:
         try:
             return self._string(name), raw.view(dtype).reshape(dims)
         except ValueError:
-            self.fail(f"array {self._string(name)!r} has an impossible shape")
+            self.fail(f"array {shown(self._string(name))} has an impossible shape")
 
     def _dtype(self, code: str) -> np.dtype[Any]:
         try:

@@ -131,6 +131,12 @@ def test_values_that_are_not_finite_are_counted(bad: float, side: int) -> None:
     assert cosine_only(pair[0], np.ones(70_000, np.uint8), QParams(1.0, 0, 8)).cosine == (None if side == 0 else 1.0)
 
 
+def test_not_finite_against_levels_is_counted_block_by_block() -> None:
+    x = np.linspace(0, 1, 200_000, dtype=np.float32)
+    x[[0, 100_000, 199_999]] = np.nan
+    assert measure(x, np.ones(x.size, np.uint8), QParams(1.0, 0, 8)) == Measured(x.size, 3)
+
+
 def test_saturation_starts_half_a_step_beyond_the_range() -> None:
     q = QParams(0.25, 4, 3)  # -1.0 to 0.75
     inside = [-1.125, 0.875, -1.0, 0.75, 0.0]
