@@ -7,6 +7,7 @@ the dumps and of the board; every other value as it is. Both graphs use the same
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -124,21 +125,31 @@ class Networks:
 
     def __init__(self, graph: Graph, inputs: Inputs, *, threads: int = 0) -> None:
         self.graph, self.inputs, self.threads = graph, inputs, threads
+        self._floats: Program | None = None
+        self._lock = threading.Lock()
 
-    def floats(self, wanted: Sequence[str]) -> Program:
-        """Compile the float graph for the wanted tensors, which come in whatever layout is fastest (see `Program.nhwc_value`)."""
-        given = [t for t in wanted if t in self.graph.inputs and t not in self.inputs.pictures]
+    def floats(self) -> Program:
+        """Return the float program, compiled once: it makes every float tensor of every layer, inner ones too.
+
+        Values come in whatever layout is fastest: see `Program.pieces` and `Program.nhwc_value`.
+        """
+        with self._lock:
+            if self._floats is None:
+                self._floats = self._compile_floats()
+            return self._floats
+
+    def _compile_floats(self) -> Program:
         feeds = {
             (PIXELS + s.name if s.name in self.inputs.pictures else s.name): TensorType(
                 s.shape, "uint8" if s.name in self.inputs.pictures else "float32"
             )
             for s in self.inputs.specs
         }
-        lowered = lower_floats(self.graph, self.inputs)
+        shown = [t for n in self.graph for t in (*n.outputs, n.inner) if t in self.graph.types and self.graph.types[t].dtype == "float32"]
         return Program(
-            lowered,
+            lower_floats(self.graph, self.inputs),
             feeds,
-            [t for t in wanted if t not in given],
+            list(dict.fromkeys(shown)),
             types=self.graph.types,
             opsets=self.graph.opsets,
             nhwc=frozenset(feeds),

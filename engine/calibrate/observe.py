@@ -105,6 +105,24 @@ class Observer:
             for block in _blocks(x):
                 self._update(block)
 
+    def extremes(self, x: NDArray[np.generic]) -> None:
+        """Take the exact minimum and maximum of `x` without counting its values: for tensors of which `update` sees a part."""
+        for block in _blocks(x):
+            low, high = float(block.min()), float(block.max())
+            if not (math.isfinite(low) and math.isfinite(high)):
+                finite = block[np.isfinite(block)]
+                self._nonfinite += block.size - finite.size
+                if not finite.size:
+                    continue
+                low, high = float(finite.min()), float(finite.max())
+            self._widen(low, high)
+
+    def count_part(self, x: NDArray[np.generic]) -> None:
+        """Count a part of the values whose extremes have been taken already."""
+        told = self._nonfinite
+        self.update(x)
+        self._nonfinite = told
+
     def absorb(self, other: Observation) -> None:
         """Add what another observation saw."""
         self._nonfinite += other.nonfinite

@@ -23,6 +23,7 @@ from onnx import helper
 
 from ..numerics import Array
 
+
 def trim() -> None:
     """Give memory that the C library keeps for later back to the system: onnxruntime frees tens of megabytes in small pieces."""
     with contextlib.suppress(OSError, AttributeError):
@@ -86,12 +87,13 @@ def unblock(value: Array, channels: int) -> Array:
     return np.ascontiguousarray(nhwc[:, :channels]).reshape(1, height, width, channels)
 
 
-def pieces(value: Array, channels: int) -> list[Array]:
-    """Return a blocked value as arrays that hold each true element once, in any order, without copying full blocks."""
+def pieces(value: Array, channels: int, stride: int = 1) -> list[Array]:
+    """Return a blocked value as arrays that hold each true element (of every `stride`-th position) once, without copying full blocks."""
     size = block_size()
     flat = value.reshape(value.shape[1] // size, -1, size)
     full, rest = divmod(channels, size)
-    return [flat[:full]] + ([np.ascontiguousarray(flat[full, :, :rest])] if rest else [])
+    last = [np.ascontiguousarray(flat[full, ::stride, :rest])] if rest else []
+    return [flat[:full, ::stride], *last]
 
 
 @functools.cache

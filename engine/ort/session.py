@@ -116,6 +116,15 @@ class Program:
         found = self.blocked.get(tensor)
         return pieces(value, found.channels) if found else [value]
 
+    def thinned(self, tensor: str, value: Array, stride: int) -> Array:
+        """Return all channels of every `stride`-th position of a rank-4 value: the same elements whatever the layout."""
+        found = self.blocked.get(tensor)
+        if found:
+            return np.concatenate([p.reshape(-1) for p in pieces(value, found.channels, stride)])
+        if tensor in self.nhwc:
+            return value.reshape(-1, value.shape[-1])[::stride]
+        return value.reshape(value.shape[1], -1)[:, ::stride]
+
     def nhwc_value(self, tensor: str, value: Array) -> Array:
         """Return a value this program made as contiguous NHWC when it has rank 4, as it is otherwise."""
         found = self.blocked.get(tensor)

@@ -32,6 +32,13 @@ from .fan import in_order
 CHUNK = 8
 """Samples whose observations are stored together."""
 
+RUN = 4
+"""Samples that one task observes, one after the other."""
+
+COUNTED = 1 << 16
+"""Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k odd so that it wanders
+over rows and columns. Minimum and maximum are always those of all values."""
+
 
 @functools.cache
 def backend() -> str:
@@ -68,67 +75,89 @@ def observe(
 
     `tensor_keys` are the keys of the float graph's tensors. Unreadable samples are reported and left out; DataError when none is readable.
     """
-    total: dict[str, Observer] = {t: Observer() for t in tensors}
-    read = 0
-    failures: list[str] = []
+    chunks = [samples[i : i + CHUNK] for i in range(0, len(samples), CHUNK)]
+    places = [digest("observe", backend(), _spec_key(networks), [s.key for s in chunk]) for chunk in chunks]
+    known = [_load(store, place, tensor_keys, tensors) for place in places]
     run = _Runner(networks, tensors)
-    for start in range(0, len(samples), CHUNK):
-        part = samples[start : start + CHUNK]
-        place = digest("observe", backend(), _spec_key(networks), [s.key for s in part])
-        chunk = _load(store, place, tensor_keys, tensors) or _compute(run, part, start, len(samples), executor, report)
-        _save(store, place, tensor_keys, chunk)
+    pieces = [[chunk[i : i + RUN] for i in range(0, len(chunk), RUN)] for chunk in chunks]
+    work = [piece for found, parts in zip(known, pieces, strict=True) if found is None for piece in parts]
+    if work:
+        run.program()
+    results = in_order(run, work, executor)
+    total = {t: Observer() for t in tensors}
+    done, read = 0, 0
+    failures: list[str] = []
+    for place, found, parts in zip(places, known, pieces, strict=True):
+        made = []
+        for piece in parts:
+            if found is None:
+                made.append(next(results))
+            done += len(piece)
+            report(Progress("CollectFeatureDistribution", done, len(samples)))
+        chunk = found or _merge(made, tensors)
+        if found is None:
+            _save(store, place, tensor_keys, chunk)
         for tensor, seen in chunk.observations.items():
             total[tensor].absorb(seen)
         for failure in chunk.failures:
             report(Log(f"skipped: {failure}", "warning", "dataset"))
         failures += chunk.failures
         read += chunk.samples
-        report(Progress("CollectFeatureDistribution", min(start + CHUNK, len(samples)), len(samples)))
     if not read:
         raise DataError(f"none of the {len(samples)} calibration samples is readable; the first one: {failures[0] if failures else 'none'}")
     return {t: o.result() for t, o in total.items()}
 
 
 class _Runner:
-    """The float program for calibration, compiled when the first chunk needs it."""
+    """Observes samples on the float program, compiled when the first one needs it."""
 
     def __init__(self, networks: Networks, tensors: Sequence[str]) -> None:
         self.networks, self.tensors = networks, tensors
-        self.program = functools.cache(self._compile)
 
-    def _compile(self) -> Program:
-        return self.networks.floats(self.tensors)
+    def program(self) -> Program:
+        return self.networks.floats()
 
-    def __call__(self, sample: Sample) -> dict[str, Observation] | str:
-        """Observe one sample; a sample that cannot be read gives the reason as a string."""
-        try:
-            loaded = read_sample(sample, self.networks.inputs.specs)
-        except DataError as error:
-            return str(error)
+    def __call__(self, samples: Sequence[Sample]) -> Chunk:
+        """Observe a few samples; one that cannot be read gives a failure."""
+        observers = {t: Observer() for t in self.tensors}
+        failures = []
+        for sample in samples:
+            try:
+                self._observe(sample, observers)
+            except DataError as error:
+                failures.append(str(error))
+        return Chunk({t: o.result() for t, o in observers.items()}, tuple(failures), len(samples) - len(failures))
+
+    def _observe(self, sample: Sample, observers: Mapping[str, Observer]) -> None:
+        loaded = read_sample(sample, self.networks.inputs.specs)
         feeds = self.networks.inputs.feeds(loaded.feeds)
         program = self.program()
         values = {**program.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}
-        seen = {}
-        for tensor in self.tensors:
-            observer = Observer()
-            for piece in program.pieces(tensor, values[tensor]):
-                observer.update(piece)
-            seen[tensor] = observer.result()
-        return seen
+        for tensor, observer in observers.items():
+            value = values[tensor]
+            stride = odd_stride(self.networks.graph.types[tensor].size) if value.ndim == 4 else 1
+            if stride == 1:
+                for piece in program.pieces(tensor, value):
+                    observer.update(piece)
+                continue
+            for piece in program.pieces(tensor, value):
+                observer.extremes(piece)
+            observer.count_part(program.thinned(tensor, value, stride))
 
 
-def _compute(run: _Runner, part: Sequence[Sample], start: int, count: int, executor: Executor | None, report: Report) -> Chunk:
-    run.program()
-    merged: dict[str, Observer] = {t: Observer() for t in run.tensors}
-    failures: list[str] = []
-    for index, seen in enumerate(in_order(run, part, executor)):
-        if isinstance(seen, str):
-            failures.append(seen)
-        else:
-            for tensor, observation in seen.items():
-                merged[tensor].absorb(observation)
-        report(Progress("CollectFeatureDistribution", start + index + 1, count))
-    return Chunk({t: o.result() for t, o in merged.items()}, tuple(failures), len(part) - len(failures))
+def odd_stride(size: int) -> int:
+    """Return the largest odd k that still leaves about COUNTED of `size` values; 1 for small tensors."""
+    k = max(1, size // COUNTED)
+    return k - 1 + k % 2
+
+
+def _merge(parts: Sequence[Chunk], tensors: Sequence[str]) -> Chunk:
+    merged = {t: Observer() for t in tensors}
+    for part in parts:
+        for tensor, observation in part.observations.items():
+            merged[tensor].absorb(observation)
+    failures = tuple(f for part in parts for f in part.failures)
+    return Chunk({t: o.result() for t, o in merged.items()}, failures, sum(part.samples for part in parts))
 
 
 def _spec_key(networks: Networks) -> str:
@@ -151,12 +180,8 @@ def _load(store: Store, place: str, tensor_keys: Mapping[str, str], tensors: Seq
 
 def _save(store: Store, place: str, tensor_keys: Mapping[str, str], chunk: Chunk) -> None:
     for tensor, seen in chunk.observations.items():
-        key = digest(place, tensor_keys[tensor])
-        if store.recall(key) is None:
-            store.put(key, seen.to_bytes())
-    key = digest(place, "notes")
-    if store.recall(key) is None:
-        store.put(key, json.dumps([chunk.failures, chunk.samples]).encode())
+        store.put(digest(place, tensor_keys[tensor]), seen.to_bytes())
+    store.put(digest(place, "notes"), json.dumps([chunk.failures, chunk.samples]).encode())
 
 
 def range_finders(observations: Mapping[str, Observation], *, store: Store) -> dict[str, Callable[[Choice], Range]]:

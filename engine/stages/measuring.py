@@ -67,11 +67,7 @@ class Measurer:
         """Return the three programs, built the first time; call it before threads share the measurer."""
         if self._programs is None:
             wanted = list(self.tensors.values())
-            fed = [s.name for s in self.networks.inputs.specs if s.name not in self.networks.inputs.pictures]
-            alone = self.networks.locals(self.integers)
-            extra = [t for t in (alone[1] if alone else ()) if t not in wanted and t not in fed]
-            floats = self.networks.floats([*wanted, *extra])
-            self._programs = floats, self.networks.integers(self.integers, wanted), alone
+            self._programs = self.networks.floats(), self.networks.integers(self.integers, wanted), self.networks.locals(self.integers)
         return self._programs
 
     def results(self, samples: Sequence[Sample], executor: Executor | None = None) -> Iterator[SampleResult]:
@@ -99,7 +95,9 @@ class Measurer:
         """Run one loaded sample; the arrays are this thread's buffers and live until its next sample."""
         floats, integers, alone = self.compile()
         given = self.networks.inputs.feeds(feeds)
-        real = {t: floats.nhwc_value(t, v) for t, v in floats.run(given).items()}
+        made = floats.run(given)
+        needed = {*self.tensors.values(), *(alone[1] if alone else ())}
+        real = {t: floats.nhwc_value(t, v) for t, v in made.items() if t in needed}
         real |= {t: v for t, v in given.items() if not t.startswith(PIXELS)}
         levels = integers.run({t.removeprefix(PIXELS): v for t, v in given.items()})
         apart: Mapping[str, Array] = {}
