@@ -99,7 +99,7 @@ class Curve:
         rest, spread = 1.0 - end, inside - level
         possible = (self._share[kept - 1] > 0) & (level > 0)
         gain = np.where(rest > _TINY, rest * np.log(np.maximum(rest, _TINY) / np.maximum(spread, _TINY)), 0.0)
-        return np.where(possible, gain + end * np.log(np.maximum(end, _TINY) / np.maximum(level, _TINY)), np.inf)
+        return np.where(possible, gain + end * (np.log(np.maximum(end, _TINY)) - np.log(np.maximum(level, _TINY))), np.inf)
 
     def divergence(self, kept: NDArray[np.int64]) -> Array:
         """Return sum P ln(P/Q) (k,) of candidates whose last bin is not empty."""
