@@ -139,7 +139,7 @@ TRANSFORMS: dict[str, Transform] = {
     "asymmetric": lambda o, s, n, out, f: o / f(s),
     "tf_half_pixel_for_nn": lambda o, s, n, out, f: (o + f(0.5)) / f(s),
     "align_corners": lambda o, s, n, out, f: o * f(n - 1) / f(out - 1) if out > 1 else o * f(0),
-    "half_pixel_symmetric": lambda o, s, n, out, f: f(n) / f(2) * (f(1) - f(out) / (f(s) * f(n))) + (o + f(0.5)) / f(s) - f(0.5),
+    "half_pixel_symmetric": lambda o, s, n, out, f: (o + f(0.5)) / f(s) - f(0.5),
 }
 """Where an output position comes from: (positions, scale, input size, output size, precision) -> real input positions."""
 
@@ -161,6 +161,8 @@ def _indices(raw: RawNode, n: int, out: int, scale: float) -> Array | Decline:
     nearest = "floor" if old else str(raw.attrs.get("nearest_mode", "round_prefer_floor"))
     if transform not in TRANSFORMS or nearest not in NEAREST:
         return Decline(f"{transform} with {nearest} has no integer form here")
+    if transform == "half_pixel_symmetric" and scale * n != out:
+        return Decline("its positions are shifted by a fraction of a pixel, so that float precision decides")
     single, double = (
         np.clip(NEAREST[nearest](TRANSFORMS[transform](np.arange(out, dtype=f), scale, n, out, f)), 0, n - 1).astype(np.int64)
         for f in (np.float32, np.float64)

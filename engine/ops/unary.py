@@ -55,17 +55,21 @@ class Unary(Operator):
         return raw.op == self.type
 
     def match(self, raw: RawNode, view: View) -> Match | Decline:
-        features = view.features(raw)
-        if len(set(features)) != 1 or not view.is_float(features[0]):
-            return Decline("it is no function of one float tensor")
         if self.single(raw):
+            source = raw.inputs[0]
+            if view.const(source) is not None or not view.is_float(source):
+                return Decline("its input is not known to be a float tensor")
             attrs = self.attrs_of(raw, view)
-            return attrs if isinstance(attrs, Decline) else self._layer(features[0], attrs, (raw,))
-        for chain, values in reversed(list(spellings(raw, features[0], view))):
+            return attrs if isinstance(attrs, Decline) else self._layer(source, attrs, (raw,))
+        features = set(view.features(raw))
+        if len(features) != 1 or not view.is_float(*features):
+            return Decline("it is no function of one float tensor")
+        (source,) = features
+        for chain, values in reversed(list(spellings(raw, source, view))):
             for changed in self.spelled:
                 form = {**self.defaults, **changed}
                 if np.allclose(values, self.f(GRID, form), rtol=1e-5, atol=1e-6):
-                    return self._layer(features[0], form, chain)
+                    return self._layer(source, form, chain)
         return Decline(f"not the start of a {self.type}")
 
     def _layer(self, source: str, attrs: Attrs, chain: tuple[RawNode, ...]) -> Match:

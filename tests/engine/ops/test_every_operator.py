@@ -13,8 +13,8 @@ import pytest
 
 import engine.ops
 from engine.calibrate.weights import weight_scales
-from engine.ir import QNode
-from engine.numerics import FLOAT_EXACT, Array, dequantize
+from engine.ir import Node, QNode, TensorType
+from engine.numerics import FLOAT_EXACT, INT32_MAX, Array, QParams, dequantize
 from engine.ops.base import REGISTRY, Example, Parameters, Shared
 from engine.ops.lowering import Builder
 from engine.ort.selftest import exact_kernels
@@ -147,3 +147,25 @@ def test_an_operator_needs_an_example_and_a_type_of_its_own() -> None:
     with pytest.raises(TypeError, match="operator MaxPool is defined twice"):
         type("MaxPoolAgain", (MaxPool,), {"type": "MaxPool"})
     assert type(REGISTRY["MaxPool"]) is MaxPool
+
+
+def test_sums_beyond_32_bits_are_exact() -> None:
+    """700 products of the largest levels reach 5.8e9: the sum is carried in limbs and added in 64 bits."""
+    k, q = 700, QParams(0.5, 0, 16)
+    weight = np.stack([np.ones(k), -np.ones(k), np.linspace(0.1, 1.0, k)]).astype(np.float32)
+    x = np.full((1, k), q.qmax, np.uint16)
+    x[0, :3] = (0, 1, 12345)
+    out = QParams(float(np.float32(k * 0.5)), 30000, 16)
+    attrs = {"transpose": False, "low": -np.inf, "high": np.inf, "function": ""}
+    node = Node("MatMul", "y", ("x",), ("y",), attrs, {"weight": weight})
+    case = Example(node, {"x": TensorType((1, k)), "y": TensorType((1, 3))}, (q,), out, (x,))
+    layer = layer_of("MatMul", case)
+    assert layer.attrs["bound"] > INT32_MAX
+    acc, levels = REGISTRY["MatMul"].reference(layer, (x,))
+    assert acc.tolist()[0] == [sum(int(a) * int(w) for a, w in zip(x[0], row, strict=True)) for row in layer.arrays["weight"]]
+    b = Builder()
+    b.begin("y")
+    REGISTRY["MatMul"].lower_int(layer, b)
+    check(b, {"x": x}, {"y": levels})
+    check(b, {"x": x}, {"y": levels, b.accumulators["y"]: acc})
+    assert len(set(levels[0].tolist()) - {0, q.qmax}) == 3
