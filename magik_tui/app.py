@@ -18,6 +18,7 @@ terminal.quiet_textual()
 # textual reads its settings when it is imported, so they come first.
 from rich.console import RenderableType  # noqa: E402
 from rich.text import Text  # noqa: E402
+from textual import events as ui  # noqa: E402
 from textual.app import App  # noqa: E402
 from textual.binding import Binding, BindingType  # noqa: E402
 from textual.timer import Timer  # noqa: E402
@@ -74,6 +75,14 @@ class Workbench(App[None]):
         self._bench_screen = WorkbenchScreen(self.dispatch, self.bench, self.clock)
         await self.push_screen(self._bench_screen)
         self.call_after_refresh(self._open)
+
+    def on_app_focus(self, event: ui.AppFocus) -> None:
+        """Nothing looks different when the terminal gains the focus, so nothing is styled and drawn again."""
+        event.prevent_default()
+
+    def on_app_blur(self, event: ui.AppBlur) -> None:
+        """Nothing looks different when the terminal loses the focus."""
+        event.prevent_default()
 
     def _open(self) -> None:
         self.dispatch(ev.Opened(self.clock()))

@@ -40,6 +40,11 @@ class Heatmap(Inked, ScrollView, can_focus=True, inherit_bindings=False):
         """How many rows are in sight."""
         return max(1, self.size.height - 1)
 
+    @property
+    def room(self) -> int:
+        """How many cells a line has beside the scrollbar, which is there when the rows are more than a page."""
+        return self.size.width - (len(self._table.rows) > self.page)
+
     def show(self, state: State) -> None:
         """Draw `state`, redrawing only the lines that differ from what is on the screen."""
         if state.table.rows is not self._table.rows or len(state.table.samples) != self._extent.samples:
@@ -53,7 +58,7 @@ class Heatmap(Inked, ScrollView, can_focus=True, inherit_bindings=False):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self._grid = lay_out(self._extent, self.size.width, self._column, self._grid.first)
+        self._grid = lay_out(self._extent, self.room, self._column, self._grid.first)
         changed = [y for y in range(self.size.height) if self._drawn.get(y) != self.line(y)]
         for y in changed:
             self._drawn.pop(y, None)

@@ -13,10 +13,7 @@ import pytest
 
 from magik_tui import wire
 from magik_tui.app import Workbench
-from magik_tui.screens.workbench import WorkbenchScreen
 from magik_tui.state import State
-from magik_tui.widgets.heatmap import Heatmap
-from magik_tui.widgets.ink import Lines, line_text
 
 WORKER = Path(__file__).with_name("fake_worker.py")
 
@@ -59,13 +56,8 @@ class Watched(Workbench):
         return self.painted
 
     def text(self) -> list[str]:
-        """Return the lines of the workbench as they are drawn, from top to bottom."""
-        screen = self.screen_stack[1]
-        assert isinstance(screen, WorkbenchScreen)
-        heatmap = screen.query_one(Heatmap)
-        parts = {part.id: [line_text(line) for line in part.lines] for part in screen.query(Lines)}
-        table = [line_text(heatmap.line(y)).rstrip() for y in range(heatmap.size.height)]
-        return [*parts["header"], *table, *parts["layer"], *parts["note"], *parts["status"]]
+        """Return the lines of the terminal as they are drawn, from top to bottom."""
+        return [strip.text.rstrip() for strip in self.screen._compositor.render_strips()]
 
 
 @pytest.fixture(autouse=True)

@@ -121,6 +121,7 @@ def test_the_byte_budget(
     terminal.read()
     assert len(terminal.got) <= table  # from the start to the finished table
     assert terminal.read(quiet=idle, most=idle) == b""
+    assert terminal.press(b"\x1b[O\x1b[I") == b""  # the terminal loses and regains the focus
     for key in (b"j", b"\x1b[B", b"l"):
         assert 0 < len(terminal.press(key)) <= 3_000, key
     assert 0 < len(terminal.press(b"x")) <= 4_000

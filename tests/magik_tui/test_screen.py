@@ -65,12 +65,25 @@ def test_the_cursor_and_the_layer_pane_follow_the_keys(watched: Any) -> None:
             await pilot.press(key)
             assert app.bench.cursor == row, key
             name = app.bench.table.rows[row].name
-            assert any(line.startswith(f" {name} ") for line in app.text()), key
-            assert any(line.startswith("> ") for line in app.text()[2:17]), key
+            text = app.text()
+            assert sum(line.startswith("> ") for line in text[2:18]) == 1, key
+            assert any(line.startswith(f" {name} ") for line in text[18:]), key
         for key, column in [("l", 1), ("right", 2), ("h", 1), ("left", 0), ("left", 0)]:
             await pilot.press(key)
             assert app.bench.column == column, key
             assert any(f"{column + 1}/12 cat_{column:03d}.jpg" in line for line in app.text())
+
+    live(watched("good"), talk)
+
+
+def test_no_column_hides_behind_the_scrollbar(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await app.until(lambda s: s.phase == "done")
+        await pilot.pause()
+        heatmap = app.screen.query_one(Heatmap)
+        assert heatmap.show_vertical_scrollbar
+        assert heatmap.room == heatmap.scrollable_content_region.width == 79
+        assert app.text()[1].rstrip().endswith(" 123456789012")
 
     live(watched("good"), talk)
 
@@ -88,7 +101,7 @@ def test_a_click_chooses_a_row(watched: Any) -> None:
 def test_hostile_names_on_every_part_of_the_screen(watched: Any, size: tuple[int, int]) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await app.until(lambda s: s.phase == "done")
-        for row in range(len(app.bench.table.rows)):
+        for row in range(0, len(app.bench.table.rows), 3):
             app.dispatch(ev.MovedTo(row))
             assert all(line.isprintable() for line in app.text())
         await pilot.press("w", "escape")
@@ -198,7 +211,7 @@ def test_a_killed_worker_is_an_error_and_r_starts_it_again(watched: Any, size: t
         await app.until(lambda s: s.phase == "done")
         assert not any(line.startswith(" error:") for line in app.text())
 
-    live(watched("slow", "--pause", "0.05"), talk, size)
+    live(watched("slow", "--pause", "0.02"), talk, size)
 
 
 def test_the_worker_starts_after_the_first_paint(watched: Any) -> None:
