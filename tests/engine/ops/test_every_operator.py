@@ -155,7 +155,7 @@ def test_sums_beyond_32_bits_are_exact() -> None:
     weight = np.stack([np.ones(k), -np.ones(k), np.linspace(0.1, 1.0, k)]).astype(np.float32)
     x = np.full((1, k), q.qmax, np.uint16)
     x[0, :3] = (0, 1, 12345)
-    out = QParams(float(np.float32(k * 0.5)), 30000, 16)
+    out = QParams(1000.0, 32768, 16)
     attrs = {"transpose": False, "low": -np.inf, "high": np.inf, "function": ""}
     node = Node("MatMul", "y", ("x",), ("y",), attrs, {"weight": weight})
     case = Example(node, {"x": TensorType((1, k)), "y": TensorType((1, 3))}, (q,), out, (x,))
