@@ -66,8 +66,8 @@ def test_the_cursor_and_the_layer_pane_follow_the_keys(watched: Any) -> None:
             assert app.bench.cursor == row, key
             name = app.bench.table.rows[row].name
             text = app.text()
-            assert sum(line.startswith("> ") for line in text[2:18]) == 1, key
-            assert any(line.startswith(f" {name} ") for line in text[18:]), key
+            assert sum(line.startswith("> ") for line in text[2:17]) == 1, key
+            assert any(line.startswith(f" {name} ") for line in text[17:]), key
         for key, column in [("l", 1), ("right", 2), ("h", 1), ("left", 0), ("left", 0)]:
             await pilot.press(key)
             assert app.bench.column == column, key
