@@ -51,7 +51,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     """Do the whole conversion and return its document. Raises MagikError; what `report` raises passes through."""
     clock, warnings = Clock(), list(sources.warnings)
     if job.output is not None:
-        check_output(job.root, job.output)
+        check_output(job.output)
     with clock.stage("import"):
         report(Progress("ImportModel", 0, 1))
         imported = load(job.model, sources.config, report)
@@ -92,7 +92,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     with clock.stage("export"):  # last: a run that fails leaves the artefacts of the one before
         artefacts = []
         if job.output is not None:
-            artefacts = write_artefacts(job.root, job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
+            artefacts = write_artefacts(job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
         report(Progress("WriteModel", 1, 1))
     with clock.stage("dump"):
         if results:

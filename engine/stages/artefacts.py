@@ -17,9 +17,9 @@ from .measuring import Measurer
 DUMP_FOLDER = "magik_dump_path"
 
 
-def check_output(root: Path, output: Path) -> None:
+def check_output(output: Path) -> None:
     """Raise UsageError or OutputError now for an output that could not be written at the end."""
-    folder = plan_outputs(root / output).folder
+    folder = plan_outputs(output).folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -28,9 +28,9 @@ def check_output(root: Path, output: Path) -> None:
         raise OutputError("no permission to write here", where=str(folder))
 
 
-def write_artefacts(root: Path, output: Path, graph: QGraph, *, save: bool, soc: str) -> list[Path]:
+def write_artefacts(output: Path, graph: QGraph, *, save: bool, soc: str) -> list[Path]:
     """Write NAME.bin, magik_model_NAME.mk.h and, with `save`, save-magik/model_quant.mgk; return their paths. Raises OutputError."""
-    return write_model(graph, plan_outputs(root / output), save, soc=soc)
+    return write_model(graph, plan_outputs(output), save, soc=soc)
 
 
 def write_dumps(root: Path, measurer: Measurer, sample: Sample, shown_type: Callable[[Node], str]) -> list[Path]:
