@@ -203,7 +203,9 @@ def _declared(info: onnx.ValueInfoProto) -> Declared:
     if info.type.WhichOneof("value") != "tensor_type":
         kind = (info.type.WhichOneof("value") or "untyped").removesuffix("_type")
         raise ModelError(f"input {info.name!r} is no tensor ({kind}): only tensors can be fed", hint="cut the graph behind it with INPUT")
-    return _tensor_type(info.type.tensor_type)
+    found = _tensor_type(info.type.tensor_type)
+    # an input without elements is of no use: exporters write 0 for a size they do not know
+    return found if found.dims is None else Declared(tuple(d or None for d in found.dims), found.dtype)
 
 
 def _tensor_type(tensor: onnx.TypeProto.Tensor) -> Declared:

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..ir import Graph, Node, RawNode, TensorType
-from ..ops.base import candidates
+from ..ops.base import Operator, candidates
 from ..ops.view import Decline, Match, View
 from .protos import constant_type
 from .raw import RawGraph, reads
 
 FLOAT = "Float"
 """The type of a layer that onnxruntime runs as it is; `attrs["op_type"]` is what the source model calls it."""
+
+UNFIT = "its arguments do not fit a"
 
 
 def recognise(raw: RawGraph) -> Graph:
@@ -28,8 +30,7 @@ def recognise(raw: RawGraph) -> Graph:
     for node in raw.nodes:
         if id(node) in taken:
             continue
-        with np.errstate(all="ignore"):  # a broken weight is no news here: the layer declines when it is quantized
-            match = _match(node, view, taken)
+        match = _match(node, view, taken)
         if isinstance(match, Match):
             taken.update(id(n) for n in match.absorbed)
             found.append((max(place[id(n)] for n in match.absorbed), match.node))
@@ -44,9 +45,12 @@ def recognise(raw: RawGraph) -> Graph:
 
 def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
     """Return the first match, or the most telling reason: no pattern's, but that of the operator made for the fewest source operators."""
+    other = next((k.dtype for k in map(view.type, view.features(node)) if k and _is_float(k) and k.dtype != "float32"), "")
+    if other:
+        return Decline(f"it computes in {other}")
     declined: list[tuple[int, int, Decline]] = []
     for operator in candidates(node):
-        answer = operator.match(node, view)
+        answer = _ask(operator, node, view)
         if isinstance(answer, Decline):
             declined.append((operator.priority, len(operator.sources), answer))
         elif not any(id(n) in taken for n in answer.absorbed):
@@ -56,12 +60,25 @@ def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
     return Decline(f"no integer form of {node.op} is known")
 
 
+def _ask(operator: Operator, node: RawNode, view: View) -> Match | Decline:
+    """Return an operator's answer; arguments that fit nothing (a scale with too many channels) are onnxruntime's to judge, at run time."""
+    try:
+        with np.errstate(all="ignore"):  # a weight that is not finite is judged when it is quantized
+            return operator.match(node, view)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return Decline(f"{UNFIT} {operator.type}: {error}")
+
+
+def _is_float(kind: TensorType) -> bool:
+    return kind.dtype.startswith(("float", "bfloat"))
+
+
 def opaque(node: RawNode, view: View, reason: str) -> Node:
     """Return the layer that runs a source operator as it is; one that touches no float tensor has nothing to explain."""
     outputs = tuple(t for t in node.outputs if t)
     inputs = reads(node)
     kinds = [view.type(t) for t in (*outputs, *(t for t in inputs if view.const(t) is None))]
-    quiet = all(kind is not None and not kind.dtype.startswith(("float", "bfloat")) for kind in kinds)
+    quiet = all(kind is not None and not _is_float(kind) for kind in kinds)
     attrs = {"op_type": node.op, "domain": node.domain}
     return Node(FLOAT, outputs[0], inputs, outputs, attrs, reason="" if quiet else reason, raw=(node,))
 

@@ -16,11 +16,12 @@ from onnx import TensorProto, helper
 
 from engine.config import Config
 from engine.frontends.importer import load
+from engine.frontends.recognise import UNFIT
 from engine.ops.base import REGISTRY
 from tests.engine.frontends.models import run_graph, run_original
 
 OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 20, 21, 22)
-SEEDS = range(140)
+SEEDS = range(98)
 Shape = tuple[int, ...]
 
 
@@ -148,7 +149,7 @@ def two_branches(d: Draft) -> None:
     kind = d.pick("Add", "Sub", "Mul", "Sum", "Max", "Min", "Div")
     first = d.op("Tanh", d.last)
     second = d.op("Sigmoid", d.last)
-    if d.rng.integers(3) == 0:
+    if d.rng.integers(3) == 0 and (d.opset > 7 or kind in ("Add", "Sub", "Mul", "Div")):
         second = d.op("GlobalAveragePool", second)
     d.last = d.op(kind, first, second)
     if d.rng.integers(2):
@@ -298,6 +299,7 @@ def import_and_compare(save: Callable[..., Path], seed: int) -> set[str]:
             np.testing.assert_allclose(ours[t], theirs[t], atol=tolerance, rtol=1e-4, err_msg=f"{node.op} {t}, seed {seed}, {draft.opset}")
             kind = graph.types[t]
             assert (kind.shape, kind.dtype) == (theirs[t].shape, theirs[t].dtype.name)
+    assert not [n.reason for n in graph if n.reason.startswith(UNFIT)]
     return {n.op for n in graph}
 
 

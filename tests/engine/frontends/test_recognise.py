@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from engine.config import Config
 from engine.frontends.importer import Imported, load
+from engine.frontends.recognise import UNFIT
 from tests.engine.frontends.models import layers, run_graph
 
 Importing = Callable[..., Imported]
@@ -121,6 +122,25 @@ def test_integer_arithmetic_has_nothing_to_explain(importing: Importing) -> None
     assert (add.op, add.reason) == ("Float", "")
     assert gather.reason
     assert list(found.constants) == ["one"]
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.DOUBLE])
+def test_other_floats_stay_as_they_are(importing: Importing, kind: int) -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("Cast", ["a"], ["b"], to=TensorProto.FLOAT),
+        helper.make_node("Tanh", ["b"], ["y"]),
+    ]
+    relu, cast, tanh = importing(nodes, {"x": ([1, 3], kind)}, ["y"]).graph
+    assert relu.reason == cast.reason == f"it computes in {'float16' if kind == TensorProto.FLOAT16 else 'float64'}"
+    assert tanh.op == "Tanh"
+
+
+def test_arguments_that_fit_nothing_are_left_to_onnxruntime(importing: Importing) -> None:
+    constants = {**conv_constants(), "gamma": weight(9)}
+    found = importing(CONV_BN, {"x": [1, 3, 6, 6]}, ["412"], constants).graph
+    assert layers(found) == [("Float:Conv", "411"), ("Float:BatchNormalization", "412")]
+    assert all(n.reason.startswith(UNFIT) for n in found)
 
 
 def test_an_opaque_layer_reads_what_its_subgraphs_read(importing: Importing) -> None:

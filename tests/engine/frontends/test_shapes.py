@@ -29,6 +29,7 @@ def test_one_symbol_for_two_sizes_is_bound_by_position(importing: Importing) -> 
 def test_an_open_batch_is_one(importing: Importing) -> None:
     assert bound(importing, ["N", 3, 4, 5]) == (1, 3, 4, 5)
     assert bound(importing, [-1, 3, 4, 5]) == (1, 3, 4, 5)
+    assert bound(importing, [0, 3, 4, 5]) == (1, 3, 4, 5)
 
 
 def test_a_fixed_batch_can_be_made_one(importing: Importing) -> None:
