@@ -158,7 +158,9 @@ def _indices(raw: RawNode, n: int, out: int, scale: float) -> Array | Decline:
     """
     old = raw.op == "Upsample" or raw.opset == 10
     transform = "asymmetric" if old else str(raw.attrs.get("coordinate_transformation_mode", "half_pixel"))
-    nearest = "floor" if old else str(raw.attrs.get("nearest_mode", "round_prefer_floor"))
+    # version 10 left the choice open; onnxruntime takes the pixel after the position when it shrinks
+    simple = "floor" if scale >= 1.0 else "ceil"
+    nearest = simple if old else str(raw.attrs.get("nearest_mode", "round_prefer_floor"))
     if transform not in TRANSFORMS or nearest not in NEAREST:
         return Decline(f"{transform} with {nearest} has no integer form here")
     if transform == "half_pixel_symmetric" and scale * n != out:

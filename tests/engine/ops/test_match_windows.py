@@ -190,6 +190,16 @@ def test_every_way_to_say_twice_as_large(node: Any, constants: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
+    ("scale", "indices"), [(0.4, [0, 3, 5, 8]), (0.75, [0, 2, 3, 4, 6, 7, 8]), (1.5, [0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 8, 9])]
+)
+def test_the_first_resize_takes_the_pixel_after_when_it_shrinks(scale: float, indices: list[int]) -> None:
+    """The indices are what onnxruntime 1.32 gives for a model of operator set 10."""
+    nodes = [raw("Resize", "x s", opset=10, mode="nearest")]
+    shapes = {"x": (1, 1, 1, 10), "y": (1, 1, 1, len(indices))}
+    assert matched(nodes, view(nodes, shapes, {"s": [1.0, 1.0, 1.0, scale]})).node.params["i3"].tolist() == indices
+
+
+@pytest.mark.parametrize(
     ("node", "why"),
     [
         (raw("Resize", "x - s", mode="linear"), "linear interpolation"),
