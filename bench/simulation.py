@@ -1,6 +1,6 @@
 """One picture through our simulation, every layer's value kept, against a plain onnxruntime run of the original model.
 
-Promises, for the median of many alternating runs: the float simulation takes at most 1.2 times as long, the quantized one at most 1.5 times.
+Promises, for the median of many alternating runs: the float simulation takes at most 1.2 times as long, the quantized one at most 1.5.
 Values are kept in the layout they are computed in; bringing all of them to NHWC is shown as a figure of its own.
 """
 
@@ -53,7 +53,7 @@ def measure(case: _cases.Case, folder: Path) -> bool:
     imported = load(case.model, config, silent)
     inputs = Inputs(imported.specs, frozenset(imported.pictures))
     networks = Networks(imported.graph, inputs)
-    samples = [s for s in list_samples(_cases.SHARED / "images/calib")][:2]
+    samples = list_samples(_cases.SHARED / "images/calib")[:2]
     leaves = {s.name: digest(s.shape) for s in imported.specs}
     tensors = [t for t in tensors_to_observe(imported.graph) if t not in inputs.pictures]
     store = Store(None)
@@ -67,7 +67,7 @@ def measure(case: _cases.Case, folder: Path) -> bool:
     feeds = inputs.feeds(loaded.feeds)
     levels = {t.removeprefix(FED): v for t, v in feeds.items()}
     plain = ort.InferenceSession(str(case.model), providers=["CPUExecutionProvider"])
-    x = (loaded.feeds[case.input].astype(np.float32) - np.float32(case.mean)) / np.float32(case.normal)
+    x = (loaded.feeds[case.input].astype(np.float32) - np.array(case.mean, np.float32)) / np.array(case.normal, np.float32)
     fed = {case.input: np.ascontiguousarray(x.transpose(0, 3, 1, 2), dtype=np.float32)}
     kept = floats.run(feeds)
     took = timed(
@@ -86,7 +86,8 @@ def measure(case: _cases.Case, folder: Path) -> bool:
 def main() -> int:
     """Measure both models and return 1 when a promise is broken."""
     with tempfile.TemporaryDirectory() as name:
-        return 0 if all([measure(case, Path(name)) for case in _cases.cases(Path(name))]) else 1
+        held = [measure(case, Path(name)) for case in _cases.cases(Path(name))]
+        return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ FOLDER = ".magik"
 class Job:
     """One conversion: the model, its configuration, where relative paths of the configuration start, where artefacts go.
 
-    `output` is the -o of the vendor's command line (OUT/NAME.mk.h) as a path from here; None writes no artefacts. `overrides` are KEY=VALUE settings.
+    `output` is the -o of the vendor's command line (OUT/NAME.mk.h) as a path from here; None writes no artefacts.
+    `overrides` are KEY=VALUE settings.
     """
 
     model: Path
