@@ -65,6 +65,17 @@ def test_the_document(project: Path, tmp_path: Path) -> None:
     assert first == second
 
 
+def test_every_way_to_name_the_project(project: Path) -> None:
+    """From above, from inside, by its script: the artefacts always lie where the script says, and nowhere else."""
+    (project / "cfg").mkdir()
+    inputs = {path.name for path in project.iterdir()}
+    for folder, name in ((project.parent, project.name), (project, "."), (project / "cfg", ".."), (project, "run_t40.sh")):
+        document = json.loads(run(sys.executable, "-m", "engine.cli.main", "run", name, "--json", cwd=folder).stdout)
+        made = {(folder / path).resolve().relative_to(project) for path in map(Path, document["artefacts"])}
+        assert made >= {Path("out/net.bin"), Path("out/magik_model_net.mk.h"), Path("out/save-magik/model_quant.mgk")}
+        assert {path.name for path in project.iterdir()} == inputs | {"out", "magik_dump_path", ".magik"}
+
+
 def test_a_setting_changes_what_it_says(project: Path, tmp_path: Path) -> None:
     """Fewer bits, a lower cosine; the configuration on disk is not touched."""
     before = (project / "magik.cfg").read_bytes()
