@@ -140,7 +140,9 @@ def _column(facts: Facts, width: int, gap: int) -> tuple[Line, ...]:
 def _list(state: State, row: Row, width: int) -> tuple[Line, ...]:
     """Return the pane as a list of facts, for a narrow and high place."""
     groups = (("cosine", _cosines(state, row)), ("error", _errors(row)), ("range", _range(row)))
-    lines: list[Line] = [_title(row, width)]
+    lines: list[Line] = [((fit(f" {clean(row.name)}", width), "title"),)]
+    lines.append((BLANK, *labelled("type", clean(row.op), width - 1, 14)))
+    lines.append((BLANK, *labelled("bits", bits(row), width - 1, 14)))
     for head, facts in groups:
         lines.append(((" ", "text"), (head, "strong")))
         lines += [((" ", "text"), *labelled(f"  {f.label}", f.value, width - 1, 14, f.role)) for f in facts]
