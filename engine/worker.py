@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 PROGRESS_EVERY = 0.05  # seconds between two progress events of one stage
-GRACE = 1.0  # seconds a run has to clean up after the client has gone
+GRACE = 1.5  # seconds a run has to clean up after the client has gone; clients kill after two
 
 
 class Gone(Cancelled):
