@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import ModelError, nearest
-from .protos import renamed
 from .raw import Declared, RawGraph, reads, without_dead_code
+from .writing import renamed
 
 Types = Callable[[RawGraph], Mapping[str, Declared]]
 

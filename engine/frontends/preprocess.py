@@ -9,8 +9,8 @@ from ..config import Config, color_for, mean_for, normal_for
 from ..dataset import InputSpec
 from ..ir import Graph, TensorType
 from ..ops.batch_norm_scale import front
-from .protos import renamed
 from .raw import RawGraph
+from .writing import renamed
 
 PICTURE_CHANNELS = (1, 3)
 

@@ -1,10 +1,8 @@
-"""ONNX messages <-> plain values: the one file that knows how ONNX writes things down."""
+"""ONNX messages -> plain values: operators, constants, types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,15 +15,11 @@ from ..numerics import Array
 from .onnx_file import opsets_of
 from .raw import Declared, RawGraph, topological
 
-SMALL = 1024
-"""Constants up to this many bytes travel inside the small models made for inference and folding; larger ones are fed."""
-
-_DTYPES = {
+DTYPES = {
     int(kind): "str" if kind == TensorProto.STRING else np.dtype(helper.tensor_dtype_to_np_dtype(kind)).name
     for kind in TensorProto.DataType.values()
     if kind != TensorProto.UNDEFINED
 }
-_KINDS = {name: kind for kind, name in _DTYPES.items()}
 
 
 def raw_graph(model: ModelProto, weights: Mapping[str, Array] | None = None) -> RawGraph:
@@ -47,7 +41,7 @@ def raw_graph(model: ModelProto, weights: Mapping[str, Array] | None = None) -> 
         if value is not None:
             constants[proto.output[0]] = value
         else:
-            nodes.append(_raw_node(proto, domain, opsets.get(domain, 1)))
+            nodes.append(raw_node(proto, domain, opsets.get(domain, 1)))
         if proto.name:
             labels.setdefault(proto.name, tuple(t for t in proto.output if t))
     inputs = {i.name: _declared(i) for i in model.graph.input if i.name not in constants}
@@ -137,7 +131,7 @@ def _constant(node: NodeProto) -> Array | None:
     return None
 
 
-def _raw_node(proto: NodeProto, domain: str, opset: int) -> RawNode:
+def raw_node(proto: NodeProto, domain: str, opset: int) -> RawNode:
     attrs = {a.name: plain(a) for a in proto.attribute if not _is_structure(a)}
     inner = sorted(_outer_reads(proto))
     return RawNode(proto.op_type, tuple(proto.input), tuple(proto.output), attrs, domain, opset, proto.SerializeToString(), tuple(inner))
@@ -191,11 +185,15 @@ def _outer_reads(node: NodeProto) -> set[str]:
     """Return the tensors outside that the subgraphs of an operator read."""
     found: set[str] = set()
     for graph in subgraphs(node):
-        inside = {i.name for i in graph.input} | {i.name for i in graph.initializer} | {s.values.name for s in graph.sparse_initializer}
-        inside.update(t for n in graph.node for t in n.output)
         wanted = {t for n in graph.node for t in (*n.input, *_outer_reads(n))} | {o.name for o in graph.output}
-        found |= wanted - inside - {""}
+        found |= wanted - own_names(graph) - {""}
     return found
+
+
+def own_names(graph: GraphProto) -> set[str]:
+    """Return the tensors that a subgraph makes or is given: names in it that mean nothing outside."""
+    given = {i.name for i in graph.input} | {i.name for i in graph.initializer} | {s.values.name for s in graph.sparse_initializer}
+    return given | {t for n in graph.node for t in n.output}
 
 
 def _declared(info: onnx.ValueInfoProto) -> Declared:
@@ -209,7 +207,7 @@ def _declared(info: onnx.ValueInfoProto) -> Declared:
 
 
 def _tensor_type(tensor: onnx.TypeProto.Tensor) -> Declared:
-    dtype = _DTYPES.get(tensor.elem_type, "")
+    dtype = DTYPES.get(tensor.elem_type, "")
     if not tensor.HasField("shape"):
         return Declared(None, dtype)
     return Declared(tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value >= 0 else None for d in tensor.shape.dim), dtype)
@@ -219,58 +217,9 @@ def declared_types(graph: GraphProto) -> dict[str, Declared]:
     """Return what a graph says of its tensors, those with an element type."""
     table = {}
     for info in (*graph.value_info, *graph.output):
-        if info.type.WhichOneof("value") == "tensor_type" and info.type.tensor_type.elem_type in _DTYPES:
+        if info.type.WhichOneof("value") == "tensor_type" and info.type.tensor_type.elem_type in DTYPES:
             table[info.name] = _tensor_type(info.type.tensor_type)
     return table
-
-
-def renamed(node: RawNode, names: Mapping[str, str]) -> RawNode:
-    """Return an operator with its tensors renamed, in its payload and subgraphs too (ONNX forbids them to hide an outer name)."""
-    if not any(t in names for t in (*node.inputs, *node.outputs, *node.captured)):
-        return node
-    proto = NodeProto.FromString(node.payload)
-    _rename(proto, names)
-    captured = tuple(names.get(t, t) for t in node.captured)
-    return replace(node, inputs=tuple(proto.input), outputs=tuple(proto.output), payload=proto.SerializeToString(), captured=captured)
-
-
-def _rename(node: NodeProto, names: Mapping[str, str]) -> None:
-    node.input[:] = [names.get(t, t) for t in node.input]
-    node.output[:] = [names.get(t, t) for t in node.output]
-    for graph in subgraphs(node):
-        for inner in graph.node:
-            _rename(inner, names)
-        for out in graph.output:
-            out.name = names.get(out.name, out.name)
-
-
-def identity(source: str, target: str, opset: int) -> RawNode:
-    """Return an operator that copies one tensor to another."""
-    return _raw_node(helper.make_node("Identity", [source], [target]), "", opset)
-
-
-def small_model(
-    graph: RawGraph,
-    nodes: Iterable[RawNode],
-    feeds: Mapping[str, Declared],
-    outputs: Iterable[str],
-) -> ModelProto:
-    """Return a model of some operators of `graph` that carries only small constants; large ones are among its inputs, like `feeds`."""
-    nodes = tuple(nodes)
-    read = {t for n in nodes for t in (*n.inputs, *n.captured)}
-    inputs = [value_info(name, kind) for name, kind in feeds.items()]
-    tensors = []
-    for name, value in graph.constants.items():
-        if name not in read or name in feeds:
-            continue
-        if value.nbytes <= SMALL:
-            tensors.append(numpy_helper.from_array(value, name))
-        else:
-            inputs.append(value_info(name, Declared(value.shape, dtype_name(value))))
-    protos = [NodeProto.FromString(n.payload) for n in nodes]
-    body = helper.make_graph(protos, "part", inputs, [onnx.ValueInfoProto(name=name) for name in outputs], tensors)
-    domains = [helper.make_opsetid(d, v) for d, v in graph.opsets.items()]
-    return helper.make_model(body, opset_imports=domains, ir_version=max(graph.ir_version, 4))
 
 
 def dtype_name(value: Array) -> str:
@@ -278,12 +227,11 @@ def dtype_name(value: Array) -> str:
     return "str" if value.dtype.kind in "OSU" else value.dtype.name
 
 
-def value_info(name: str, kind: Declared) -> onnx.ValueInfoProto:
-    """Return a tensor's name and type as ONNX writes them."""
-    shape: Any = None if kind.dims is None else [d if d is not None else "" for d in kind.dims]
-    return helper.make_tensor_value_info(name, _KINDS.get(kind.dtype, TensorProto.UNDEFINED), shape)
-
-
 def constant_type(value: Array) -> TensorType:
     """Return the type of a constant."""
     return TensorType(value.shape, dtype_name(value))
+
+
+def identity(source: str, target: str, opset: int) -> RawNode:
+    """Return an operator that copies one tensor to another."""
+    return raw_node(helper.make_node("Identity", [source], [target]), "", opset)

@@ -55,6 +55,8 @@ def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
             declined.append((operator.priority, len(operator.sources), answer))
         elif not any(id(n) in taken for n in answer.absorbed):
             return answer
+    if declined and any(view.type(t) is None for t in view.features(node)):
+        return Decline("the size of its input is known at run time only")
     if declined:
         return min(declined, key=lambda item: item[:2])[2]
     return Decline(f"no integer form of {node.op} is known")

@@ -11,8 +11,9 @@ from onnx import helper
 
 from ..ir import RawNode
 from ..numerics import Array
-from .protos import SMALL, dtype_name, small_model
+from .protos import dtype_name
 from .raw import Declared, RawGraph, reads
+from .writing import SMALL, small_model
 
 
 class Refused(Exception):

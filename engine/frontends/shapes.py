@@ -9,8 +9,9 @@ import onnx
 
 from ..errors import ModelError
 from ..ir import TensorType
-from .protos import constant_type, declared_types, small_model
+from .protos import constant_type, declared_types
 from .raw import Declared, RawGraph
+from .writing import small_model
 
 
 def bind(graph: RawGraph, shapes: Sequence[tuple[int, ...] | None], explicit: int) -> RawGraph:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ir import RawNode
-from .protos import renamed
 from .raw import RawGraph, reads, without_dead_code
+from .writing import renamed
 
 
 def without_copies(graph: RawGraph) -> RawGraph:

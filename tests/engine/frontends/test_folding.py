@@ -189,6 +189,19 @@ def test_names_given_inside_subgraphs_follow(importing: Importing) -> None:
     np.testing.assert_allclose(run_graph(found, feeds, ["y"])["y"], -np.tanh(feeds["x"]), rtol=1e-6)
 
 
+def test_a_name_that_a_subgraph_hides_is_its_own(importing: Importing) -> None:
+    inner = [helper.make_node("Tanh", ["x"], ["b"]), helper.make_node("Neg", ["b"], ["r"])]
+    branches = {f"{t}_branch": helper.make_graph(inner, t, [], [onnx.ValueInfoProto(name="r")]) for t in ("then", "else")}
+    nodes = [
+        helper.make_node("Identity", ["x"], ["b"]),
+        helper.make_node("If", ["go"], ["i"], **branches),
+        helper.make_node("Add", ["i", "b"], ["y"]),
+    ]
+    graph = importing(nodes, {"x": [1, 3], "go": ([], TensorProto.BOOL)}, ["y"]).graph
+    payload = onnx.NodeProto.FromString(graph.nodes[0].raw[0].payload)
+    assert [(n.input[0], n.output[0]) for n in payload.attribute[0].g.node] == [("x", "b"), ("b", "r")]
+
+
 @pytest.mark.parametrize("opset", [7, 10, 12, 13, 22])
 def test_dropout_is_dropped(importing: Importing, opset: int) -> None:
     ratio = {"ratio": 0.3} if opset < 12 else {}
