@@ -34,10 +34,12 @@ def open_workbench(context: click.Context, project: Path, variant: str | None, s
 
 
 def with_default_command(group: click.Group, arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with "open" before them, unless they begin with a command or with an option of the group."""
+    """Return the arguments with "open" before them, unless they begin with a command, mistyped or not, or with an option of the group."""
     own = {name for option in group.get_params(click.Context(group, **group.context_settings)) for name in option.opts}
     if arguments and (arguments[0] in group.commands or arguments[0] in own):
         return list(arguments)
+    if len(arguments) > 1 and not Path(arguments[0]).exists() and nearest(arguments[0], group.commands) and "/" not in arguments[0]:
+        return list(arguments)  # the group says which command was meant
     return ["open", *arguments]
 
 

@@ -75,11 +75,11 @@ def vendor(event: Log) -> str:
 
 
 def _speaker() -> str:
-    """Return file:line-function of whoever reported: the nearest caller outside the commands, while it is ours."""
+    """Return file:line-function of whoever reported: the nearest caller of ours that is neither a command nor a hook around a hook."""
     spoke = frame = sys._getframe(1)
     while frame is not None and _module(frame).startswith("engine."):
         spoke = frame
-        if not _module(frame).startswith("engine.cli."):
+        if not _module(frame).startswith("engine.cli.") and frame.f_code.co_name != "__call__":
             break
         frame = frame.f_back  # type: ignore[assignment]
     return f"{Path(spoke.f_code.co_filename).name}:{spoke.f_lineno}-{spoke.f_code.co_name.strip('<>')}"

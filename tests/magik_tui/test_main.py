@@ -23,7 +23,7 @@ def group() -> click.Group:
 
 @pytest.mark.parametrize(
     "line",
-    [["table"], ["table", "x", "--json"], ["open", "x"], ["--help"], ["-h"], ["--version"]],
+    [["table"], ["table", "x", "--json"], ["open", "x"], ["--help"], ["-h"], ["--version"], ["tabel", "x"]],
 )
 def test_commands_and_options_of_the_group_stay(group: click.Group, line: list[str]) -> None:
     """A line that begins with something the group knows is left alone."""

@@ -25,6 +25,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
 
 def test_the_users_own_script(project: Path, tmp_path: Path) -> None:
     """`sh run_t40.sh` finds our tool on the path where the vendor's was; its numbers are those of `magik-tui run`."""
+    (project / "debug" / "notes.txt").write_text("no picture")
     tool = tmp_path / "bin" / "magik-transform-tools"
     tool.parent.mkdir()
     tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m engine.cli.transform "$@"\n')
@@ -33,6 +34,7 @@ def test_the_users_own_script(project: Path, tmp_path: Path) -> None:
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[-2] == "* ^_^ Convert successfully, Enjoy it ^_^ *"
+    assert next(line for line in lines if "notes.txt" in line).partition(": ")[2].startswith("W samples.py:")
     for stage in ("CollectFeatureDistribution", "ComputeScale", "Compute distance"):
         assert lines.count(f"{stage}: 100.00 %") == 1
     model = (project / "out" / "net.bin").read_bytes()
