@@ -69,7 +69,7 @@ def _write_template(narrator: Narrator) -> None:
             try:
                 file.write(text)
                 file.flush()
-            except OSError:
+            except BaseException:
                 TEMPLATE.unlink()
                 raise
     except FileExistsError as error:
