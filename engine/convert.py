@@ -60,7 +60,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     for samples in filter(None, (sources.calibration, sources.debug)):
         check_specs(samples[0], imported.specs)  # before each of them is refused for the same reason
     graph = imported.graph
-    inputs = Inputs(imported.specs, frozenset(imported.pictures))
+    inputs = Inputs(imported.specs, frozenset(imported.pictures), {t: graph.types[t].dtype for t in graph.inputs})
     networks = Networks(graph, inputs, threads=1 if executor else 0)
     plan = Plan.of(sources.config)
     if not sources.calibration:

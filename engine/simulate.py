@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,19 +27,20 @@ LOCAL = "\x1elocal:"
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """How samples reach a network: the specification of each input, and which of them are pictures."""
+    """How samples reach a network: the specification of each input, which of them are pictures, the dtype of those that are not float32."""
 
     specs: tuple[InputSpec, ...]
     pictures: frozenset[str]
+    dtypes: Mapping[str, str] = field(default_factory=dict)
 
     def feeds(self, sample: Mapping[str, Feed]) -> dict[str, Array]:
-        """Return a loaded sample as programs want it: pixels under a name of their own, the rest in float32; rank 4 as NHWC."""
+        """Return a loaded sample as programs want it: pixels under a name of their own, the rest in their dtype; rank 4 as NHWC."""
         fed: dict[str, Array] = {}
         for s in self.specs:
             if s.name in self.pictures:
                 fed[PIXELS + s.name] = sample[s.name]
                 continue
-            value = sample[s.name].astype(np.float32, copy=False).reshape(s.shape)
+            value = sample[s.name].astype(self.dtypes.get(s.name, "float32"), copy=False).reshape(s.shape)
             fed[s.name] = np.ascontiguousarray(value.transpose(0, 2, 3, 1)) if value.ndim == 4 else value
         return fed
 
@@ -141,7 +142,7 @@ class Networks:
     def _compile_floats(self) -> Program:
         feeds = {
             (PIXELS + s.name if s.name in self.inputs.pictures else s.name): TensorType(
-                s.shape, "uint8" if s.name in self.inputs.pictures else "float32"
+                s.shape, "uint8" if s.name in self.inputs.pictures else self.inputs.dtypes.get(s.name, "float32")
             )
             for s in self.inputs.specs
         }

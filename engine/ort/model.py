@@ -31,11 +31,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """What a model is built for: the types of the tensors fed to it, the tensors wanted, and which of both lie as NHWC in memory."""
+    """What a model is built for: the types of the tensors fed to it, the tensors wanted, and which of both lie as NHWC in memory.
+
+    `open` gives the dtype of fed tensors whose shape is only known at run time.
+    """
 
     feeds: Mapping[str, TensorType]
     wanted: Sequence[str]
     nhwc: frozenset[str] = field(default_factory=frozenset)
+    open: Mapping[str, str] = field(default_factory=dict)
 
 
 def opset_of(step: Step, opsets: Mapping[str, int]) -> int:
@@ -70,6 +74,16 @@ def segments(steps: Sequence[Step], constants: Mapping[str, Array], opsets: Mapp
         for t in step.outputs:
             place[t] = index
     return [_segment(version, run, constants) for version, run in runs]
+
+
+def needed(steps: Sequence[Step], wanted: Sequence[str]) -> list[Step]:
+    """Return the steps that the wanted tensors depend on, in their order."""
+    live, kept = set(wanted), []
+    for step in reversed(steps):
+        if live.intersection(step.outputs):
+            kept.append(step)
+            live.update(step.inputs, step.raw.captured if step.raw else ())
+    return kept[::-1]
 
 
 def _segment(version: int, steps: list[Step], constants: Mapping[str, Array]) -> Segment:
@@ -115,6 +129,9 @@ def build(segment: Segment, request: Request, constants: Mapping[str, Array], op
     nodes: list[onnx.NodeProto] = []
     inputs, outputs = [], []
     for name in segment.reads:
+        if name in request.open:
+            inputs.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(request.open[name])), None))
+            continue
         kind = request.feeds[name]
         shape, fed = list(kind.shape), name
         if name in request.nhwc:

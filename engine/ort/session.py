@@ -21,7 +21,7 @@ from ..ir import TensorType
 from ..numerics import Array
 from ..ops.lowering import Builder
 from .blocked import Blocked, block_size, cut_reorders, pieces, unblock
-from .model import Model, Request, Segment, build, segments
+from .model import Model, Request, Segment, build, needed, segments
 
 ort.set_default_logger_severity(4)
 
@@ -89,16 +89,17 @@ class Program:
         self.types = {**(types or {}), **feeds}
         self.wanted = tuple(wanted)
         opsets = opsets or {}
-        parts = segments(builder.steps, builder.constants, opsets)
+        parts = segments(needed(builder.steps, wanted), builder.constants, opsets)
         crossing = {t for p in parts for t in p.reads} - set(feeds)
         shown = dict.fromkeys((*wanted, *sorted(crossing)))
         four = frozenset(t for t in (*feeds, *shown) if t in self.types and len(self.types[t].shape) == 4)
         self.nhwc = four & nhwc if isinstance(nhwc, frozenset) else four if nhwc else frozenset()
-        request = Request(self.types, tuple(shown), self.nhwc)
+        unshaped: dict[str, str] = {}
+        request = Request(self.types, tuple(shown), self.nhwc, unshaped)
         self.parts: list[tuple[Segment, ort.InferenceSession]] = []
         self.blocked: dict[str, Blocked] = {}
         for part in parts:
-            missing = [t for t in part.reads if t not in self.types]
+            missing = [t for t in part.reads if t not in self.types and t not in unshaped]
             if missing:
                 raise ModelError(f"the type of tensor {missing[0]!r} is not known", where=part.steps[0].op)
             model = build(part, request, builder.constants, opsets)
@@ -109,6 +110,9 @@ class Program:
             else:
                 session = open_session(model, threads=threads, what=_describe(part))
             self.parts.append((part, session))
+            for out in session.get_outputs():
+                if out.name in crossing and out.name not in self.types and out.type in _ORT_TYPES:
+                    unshaped[out.name] = _ORT_TYPES[out.type]
         self._local = threading.local()
 
     def pieces(self, tensor: str, value: Array) -> list[Array]:
