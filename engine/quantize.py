@@ -107,9 +107,12 @@ class _Work:
     infos: list[LayerInfo] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     choice_of: dict[str, Choice] = field(default_factory=dict)
+    makers: dict[str, Node] = field(default_factory=dict)
+    converted: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.types |= self.graph.types
+        self.makers |= self.graph.producers()
         for tensor, q in self.qparams.items():
             if q is not None:
                 self.types[tensor] = replace(self.types[tensor], dtype=q.dtype.name)
@@ -142,7 +145,7 @@ class _Work:
             if self.qparams.get(tensor) is None and (kind.dtype != "float32" or tensor in self.graph.constants):
                 return f"its input is {'constant' if tensor in self.graph.constants else kind.dtype}"
         before = len(self.nodes)
-        ins = tuple(self.quantized(t) for t in node.inputs)
+        ins = tuple(self.quantized(t, choice) for t in node.inputs)
         p = self._parameters(operator, node, choice, ins, notes)
         made = operator.quantize(replace(node, inputs=tuple(t for t, _ in ins)), p)
         if isinstance(made, Decline):
@@ -170,8 +173,27 @@ class _Work:
     def _range(self, tensor: str, choice: Choice) -> Range:
         if choice.low is not None and choice.high is not None:
             return choice.low, choice.high
-        low, high = self.ranges[tensor](choice)
+        low, high = self._seen(tensor, choice)
         return (low if choice.low is None else choice.low), (high if choice.high is None else choice.high)
+
+    def _seen(self, tensor: str, choice: Choice) -> Range:
+        """Return the range of a tensor's values: observed, or that of the tensor it is made of by a layer that could have shared it.
+
+        A tensor without elements, which nobody can observe, has the range [0, 0].
+        """
+        if tensor in self.ranges:
+            return self.ranges[tensor](choice)
+        q = self.qparams.get(tensor)
+        if q is not None:
+            return q.scale * (0 - q.zero), q.scale * (q.qmax - q.zero)
+        maker = self.makers.get(tensor)
+        operator = REGISTRY.get(maker.op) if maker else None
+        if maker is None or operator is None:
+            return 0.0, 0.0
+        origin = operator.origin(maker)
+        if isinstance(origin, Fixed):
+            return origin.low, origin.high
+        return self._seen(maker.inputs[origin.index], choice) if isinstance(origin, Shared) else (0.0, 0.0)
 
     def _float(self, node: Node) -> None:
         source = replace(node, inputs=tuple(self.as_float(t) for t in node.inputs))
@@ -209,19 +231,23 @@ class _Work:
     def _forget(self, length: int) -> None:
         """Take back the conversions that a layer which then declined had asked for."""
         for made in self.nodes[length:]:
+            del self.converted[made.op, made.inputs[0]]
             for tensor in made.outputs:
                 del self.qparams[tensor], self.types[tensor]
         del self.nodes[length:]
 
-    def quantized(self, tensor: str) -> tuple[str, QParams]:
-        """Return a tensor's levels, quantizing a float tensor with its own range the first time an integer layer reads it."""
+    def quantized(self, tensor: str, reader: Choice) -> tuple[str, QParams]:
+        """Return a tensor's levels, quantizing a float tensor with its own range the first time an integer layer reads it.
+
+        A graph input, which no layer makes, is quantized with the width and method of the layer that reads it first.
+        """
         q = self.qparams.get(tensor)
         if q is not None:
             return tensor, q
-        name = tensor + "/Quantize"
+        name = self._conversion("Quantize", tensor)
         known = self.qparams.get(name)
         if known is None:
-            choice = self.choice_of.get(tensor, self.resolved.choices[self.graph.nodes[0].name])
+            choice = self.choice_of.get(tensor, replace(reader, low=None, high=None))
             known = affine(*self._range(tensor, choice), choice.feature_bits or 8)
             self.types[name] = self.types[tensor]
             self._add(QNode("Quantize", name, (tensor,), (name,), (None,), (known,)))
@@ -232,8 +258,17 @@ class _Work:
         q = self.qparams.get(tensor)
         if q is None:
             return tensor
-        name = tensor + "/Dequantize"
+        name = self._conversion("Dequantize", tensor)
         if name not in self.qparams:
             self.types[name] = replace(self.types[tensor], dtype="float32")
             self._add(QNode("Dequantize", name, (tensor,), (name,), (q,), (None,)))
         return name
+
+    def _conversion(self, op: str, tensor: str) -> str:
+        """Return the name of a tensor's one conversion: the tensor's with the operator behind it, and never a name that the model uses."""
+        if (op, tensor) not in self.converted:
+            name = f"{tensor}/{op}"
+            while name in self.types or name in self.graph.constants:
+                name += "_"
+            self.converted[op, tensor] = name
+        return self.converted[op, tensor]
