@@ -64,7 +64,7 @@ def measure(case: _cases.Case, folder: Path) -> bool:
     floats, integers = networks.floats(), networks.integers(quantized.graph, wanted)
 
     loaded = read_sample(samples[0], imported.specs)
-    feeds = inputs.feeds(loaded.feeds)
+    feeds = inputs.feeds(loaded)
     levels = {t.removeprefix(FED): v for t, v in feeds.items()}
     plain = ort.InferenceSession(str(case.model), providers=["CPUExecutionProvider"])
     x = (loaded.feeds[case.input].astype(np.float32) - np.array(case.mean, np.float32)) / np.array(case.normal, np.float32)

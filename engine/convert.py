@@ -18,8 +18,8 @@ from .analysis.report import Report as Document
 from .dataset import check_specs
 from .errors import DataError
 from .events import Layers, Log, Progress, Report, SampleMeasured
-from .frontends.importer import load
-from .ir import Graph, digest, keys
+from .frontends.importer import Imported, load
+from .ir import Graph, keys
 from .numerics import NUMERICS
 from .ops.base import REGISTRY
 from .plan import Plan, Resolved
@@ -60,7 +60,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     for samples in filter(None, (sources.calibration, sources.debug)):
         check_specs(samples[0], imported.specs)  # before each of them is refused for the same reason
     graph = imported.graph
-    inputs = Inputs(imported.specs, frozenset(imported.pictures), {t: graph.types[t].dtype for t in graph.inputs})
+    inputs = inputs_of(imported, sources)
     networks = Networks(graph, inputs, threads=1 if executor else 0)
     plan = Plan.of(sources.config)
     if not sources.calibration:
@@ -68,7 +68,10 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         warnings.append("QUANT_DATASET_PATH is not set: the model is converted without quantization")
         report(Log(warnings[-1], "warning", "plan"))
     resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
-    leaves = {s.name: digest("input", s.shape, s.name in inputs.pictures) for s in imported.specs}
+    warnings += resolved.unmatched
+    for text in resolved.unmatched:
+        report(Log(text, "warning", "plan"))
+    leaves = inputs.leaves()
     float_keys = keys(graph, leaves, "float")
     with clock.stage("calibrate"):
         tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
@@ -104,6 +107,13 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(warnings), NUMERICS
     )
     return to_json(made)
+
+
+def inputs_of(imported: Imported, sources: Sources) -> Inputs:
+    """Return how the samples reach the network: as pixels where an input takes pictures and every sample is one."""
+    only_pictures = all(s.is_picture for s in (*sources.calibration, *sources.debug))
+    dtypes = {t: imported.graph.types[t].dtype for t in imported.graph.inputs}
+    return Inputs(imported.specs, frozenset(imported.pictures if only_pictures else ()), dtypes)
 
 
 def layer_rows(graph: Graph, quantized: Quantized, resolved: Resolved) -> tuple[LayerRow, ...]:

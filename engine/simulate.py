@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .dataset import Feed, InputSpec
-from .ir import Graph, Node, QGraph, QNode, TensorType
+from .dataset import InputSpec, Loaded
+from .ir import Graph, Node, QGraph, QNode, TensorType, digest
 from .numerics import Array, QParams
 from .ops.base import REGISTRY
 from .ops.lowering import Builder, Step
@@ -27,22 +27,42 @@ LOCAL = "\x1elocal:"
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """How samples reach a network: the specification of each input, which of them are pictures, the dtype of those that are not float32."""
+    """How samples reach a network: the specification of each input, which of them take pixels, the types of those that are not float32.
+
+    An input in `pictures` is fed pixels and nothing else. Where some samples are .bin files it is fed real numbers, made from pixels too.
+    """
 
     specs: tuple[InputSpec, ...]
     pictures: frozenset[str]
     dtypes: Mapping[str, str] = field(default_factory=dict)
 
-    def feeds(self, sample: Mapping[str, Feed]) -> dict[str, Array]:
-        """Return a loaded sample as programs want it: pixels under a name of their own, the rest in their dtype; rank 4 as NHWC."""
+    def feeds(self, loaded: Loaded) -> dict[str, Array]:
+        """Return a loaded sample as programs want it: pixels under a name of their own, the rest in its input's type; rank 4 as NHWC."""
         fed: dict[str, Array] = {}
         for s in self.specs:
+            value: Array = loaded.feeds[s.name]
             if s.name in self.pictures:
-                fed[PIXELS + s.name] = sample[s.name]
+                fed[PIXELS + s.name] = value
                 continue
-            value = sample[s.name].astype(self.dtypes.get(s.name, "float32"), copy=False).reshape(s.shape)
-            fed[s.name] = np.ascontiguousarray(value.transpose(0, 2, 3, 1)) if value.ndim == 4 else value
+            if value.ndim == 4 and not loaded.sample.is_picture:
+                value = value.transpose(0, 2, 3, 1)
+            fed[s.name] = np.asarray(value, self.dtypes.get(s.name, "float32"), order="C")
         return fed
+
+    def types(self) -> dict[str, TensorType]:
+        """Return what `feeds` gives, by name, with shapes in model layout."""
+        pixels = {PIXELS + s.name: TensorType(s.shape, "uint8") for s in self.specs if s.name in self.pictures}
+        others = {s.name: TensorType(s.shape, self.dtypes.get(s.name, "float32")) for s in self.specs if s.name not in self.pictures}
+        return {**pixels, **others}
+
+    def leaves(self) -> dict[str, str]:
+        """Return the key of each input as a leaf of the graph's keys: what is fed there besides the sample's content.
+
+        The name of an input decides which file of a sample it gets, so it counts where samples are files.
+        """
+        return {
+            s.name: digest("input", s.shape, "" if s.name in self.pictures else (s.name, self.dtypes.get(s.name, ""))) for s in self.specs
+        }
 
 
 def lower_floats(graph: Graph, inputs: Inputs) -> Builder:
@@ -108,14 +128,16 @@ def lower_locals(graph: QGraph, fast: frozenset[str], pictures: frozenset[str]) 
             return source
         if tensor not in made:
             fed[source] = None
-            made[tensor] = b.quantize(source, q)
+            made[tensor] = LOCAL + "\x1e" + tensor  # a name that no layer's result takes over: other layers read it too
+            b.begin(tensor)
+            b.finish(b.quantize(source, q), made[tensor])
         return made[tensor]
 
     for node in graph.nodes:
         if node.op in ("Float", "Quantize", "Dequantize"):
             continue
-        b.begin(node.name)
         ins = tuple(levels(t, q) for t, q in zip(node.inputs, node.ins, strict=True) if q is not None)
+        b.begin(node.name)
         alone = replace(node, inputs=ins, outputs=tuple(LOCAL + t for t in node.outputs))
         REGISTRY[node.op].lower_int(alone, b)
     return b, tuple(fed)
@@ -140,12 +162,7 @@ class Networks:
             return self._floats
 
     def _compile_floats(self) -> Program:
-        feeds = {
-            (PIXELS + s.name if s.name in self.inputs.pictures else s.name): TensorType(
-                s.shape, "uint8" if s.name in self.inputs.pictures else self.inputs.dtypes.get(s.name, "float32")
-            )
-            for s in self.inputs.specs
-        }
+        feeds = self.inputs.types()
         shown = [t for n in self.graph for t in (*n.outputs, n.inner) if t in self.graph.types and self.graph.types[t].dtype == "float32"]
         return Program(
             lower_floats(self.graph, self.inputs),

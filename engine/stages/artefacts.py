@@ -37,7 +37,7 @@ def write_dumps(root: Path, measurer: Measurer, sample: Sample, shown_type: Call
     """Write the dumps of one sample below the project's folder and return the folder. Raises OutputError."""
     specs = measurer.networks.inputs.specs
     loaded = read_sample(sample, specs)
-    values, _ = measurer.values(loaded.feeds, local=False)
+    values, _ = measurer.values(loaded, local=False)
     nodes = [(n.name, shown_type(n)) for n in measurer.graph if n.name in measurer.tensors]
     folder = root / DUMP_FOLDER
     with DumpWriter(folder, nodes, [s.name for s in specs]) as writer:

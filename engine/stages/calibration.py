@@ -130,7 +130,7 @@ class _Runner:
 
     def _observe(self, sample: Sample, observers: Mapping[str, Observer]) -> None:
         loaded = read_sample(sample, self.networks.inputs.specs)
-        feeds = self.networks.inputs.feeds(loaded.feeds)
+        feeds = self.networks.inputs.feeds(loaded)
         program = self.program()
         values = {**program.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}
         for tensor, observer in observers.items():

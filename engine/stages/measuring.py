@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 
 from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
-from ..dataset import Sample, read_sample
+from ..dataset import Loaded, Sample, read_sample
 from ..errors import DataError
 from ..ir import Graph, QGraph, digest
 from ..numerics import Array
@@ -85,16 +85,16 @@ class Measurer:
             loaded = read_sample(sample, self.networks.inputs.specs)
         except DataError as error:
             return SampleResult(sample, {}, str(error))
-        values, alone = self.values(loaded.feeds)
+        values, alone = self.values(loaded)
         found = {name: self._layer(tensor, values, alone) for name, tensor in self.tensors.items()}
         data = {name: (asdict(whole), asdict(local)) for name, (whole, local) in found.items()}
         self.store.put(self._place(sample), json.dumps(data).encode())
         return SampleResult(sample, found)
 
-    def values(self, feeds: Mapping[str, Array], *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
+    def values(self, loaded: Loaded, *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
         """Run one loaded sample; the arrays are this thread's buffers and live until its next sample."""
         floats, integers, alone = self.compile()
-        given = self.networks.inputs.feeds(feeds)
+        given = self.networks.inputs.feeds(loaded)
         made = floats.run(given)
         needed = {*self.tensors.values(), *(alone[1] if alone else ())}
         real = {t: floats.nhwc_value(t, v) for t, v in made.items() if t in needed}
