@@ -80,17 +80,21 @@ def _cut(graph: Any, allowed: frozenset[str]) -> dict[str, Blocked]:
 
 
 def unblock(value: Array, channels: int) -> Array:
-    """Return a blocked value of shape (1, padded channels, H, W) as a contiguous NHWC array."""
+    """Return a blocked value of shape (N, padded channels, H, W) as a contiguous NHWC array."""
     size = block_size()
-    _, padded, height, width = value.shape
-    nhwc = value.reshape(padded // size, height * width, size).transpose(1, 0, 2).reshape(height * width, padded)
-    return np.ascontiguousarray(nhwc[:, :channels]).reshape(1, height, width, channels)
+    batch, padded, height, width = value.shape
+    nhwc = value.reshape(batch, padded // size, height * width, size).transpose(0, 2, 1, 3).reshape(batch, height * width, padded)
+    return np.ascontiguousarray(nhwc[:, :, :channels]).reshape(batch, height, width, channels)
 
 
 def pieces(value: Array, channels: int, stride: int = 1) -> list[Array]:
-    """Return a blocked value as arrays that hold each true element (of every `stride`-th position) once, without copying full blocks."""
+    """Return a blocked value as arrays that hold each true element (of every `stride`-th position) once.
+
+    Full blocks of a batch of 1 are not copied.
+    """
     size = block_size()
-    flat = value.reshape(value.shape[1] // size, -1, size)
+    batch, padded = value.shape[:2]
+    flat = value.reshape(batch, padded // size, -1, size).swapaxes(0, 1).reshape(padded // size, -1, size)
     full, rest = divmod(channels, size)
     last = [np.ascontiguousarray(flat[full, ::stride, :rest])] if rest else []
     return [flat[:full, ::stride], *last]

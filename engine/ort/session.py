@@ -127,7 +127,7 @@ class Program:
             return np.concatenate([p.reshape(-1) for p in pieces(value, found.channels, stride)])
         if tensor in self.nhwc:
             return value.reshape(-1, value.shape[-1])[::stride]
-        return value.reshape(value.shape[1], -1)[:, ::stride]
+        return value.swapaxes(0, 1).reshape(value.shape[1], -1)[:, ::stride]
 
     def nhwc_value(self, tensor: str, value: Array) -> Array:
         """Return a value this program made as contiguous NHWC when it has rank 4, as it is otherwise."""
@@ -192,7 +192,9 @@ class Runner:
         values: dict[str, Array] = {**self.values, **feeds}
         for session, binding, inputs, loose in self.bindings:
             for fed, name in inputs.items():
-                binding.bind_cpu_input(fed, np.ascontiguousarray(values[name]))
+                binding.bind_cpu_input(fed, np.asarray(values[name], order="C"))  # not ascontiguousarray: a scalar stays one
+            for _, shown in loose:
+                binding.bind_output(shown, "cpu")  # anew: the size of what it held may not be that of this run
             try:
                 session.run_with_iobinding(binding)
             except Exception as error:
