@@ -142,10 +142,10 @@ def digest(*parts: Any) -> str:
 
 def _feed(h: Any, value: Any) -> None:
     """Feed a value with a tag and a length before each item, so that different structures never give the same bytes."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, np.ndarray):
-        head = f"a{value.dtype.str}{value.shape};"
-        h.update(head.encode())
-        h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+        _feed_array(h, value)
     elif isinstance(value, (bytes, bytearray)):
         h.update(b"b%d;" % len(value))
         h.update(value)
@@ -164,12 +164,22 @@ def _feed(h: Any, value: Any) -> None:
             _feed(h, value[key])
     elif isinstance(value, QParams):
         _feed(h, ("q", value.scale.hex(), value.zero, value.bits))
-    elif value is None or isinstance(value, (bool, int, np.integer)):
+    elif value is None or isinstance(value, int):
         h.update(f"i{value!r};".encode())
-    elif isinstance(value, (float, np.floating)):
-        h.update(f"f{float(value).hex()};".encode())
+    elif isinstance(value, float):
+        h.update(f"f{value.hex()};".encode())
     else:
         raise TypeError(f"cannot hash a {type(value).__name__}")
+
+
+def _feed_array(h: Any, value: Array) -> None:
+    """Feed an array; strings as such, since an array of objects holds addresses."""
+    kind = value.dtype.name if value.dtype.kind == "V" else value.dtype.str  # small floats are all "V" to numpy
+    h.update(f"a{kind}{value.shape};".encode())
+    if value.dtype.kind == "O":
+        _feed(h, value.reshape(-1).tolist())
+    else:
+        h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
 
 
 _FIELDS: weakref.WeakKeyDictionary[Node | QNode, str] = weakref.WeakKeyDictionary()

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from .errors import ConfigError, DataError, ModelError
 from .events import Layers, Log, Progress, Report, SampleMeasured
 from .samples import Sample, list_samples, sample_key
 from .store import Store
-from .version import VERSION
+from .version import backend
 
 FOLDER = ".magik"
 """What we write into a project besides the artefacts the guide names."""
@@ -75,7 +74,7 @@ def run(job: Job, *, report: Report, store: Store | None = None, jobs: int = 0) 
     if known is not None:
         known["timing"] = {"cached": time.perf_counter() - start}
         known["peak_rss_mb"] = _peak_mb()
-        _replay(known, report)
+        _replay(known, sources.warnings, report)
         return known
     from .convert import convert
 
@@ -161,11 +160,15 @@ def _file_key(path: Path) -> str:
 
 
 def record_key(job: Job, sources: Sources) -> str:
-    """Return the key of a whole run: everything that can change its document or its artefacts."""
+    """Return the key of a whole run: everything that can change its document or its artefacts.
+
+    Both hold paths: a project that was copied, store and all, writes artefacts of its own.
+    """
     settings = {k: repr(v) for k, v in asdict(sources.config).items()}
     parts = [
-        *("run", VERSION, version("onnxruntime"), sources.model_key, job.model.name, job.name, job.variant),
-        *(settings, str(job.output), job.save_quantize_model, sources.warnings),
+        *("run", backend(), sources.model_key, settings, job.save_quantize_model, sources.warnings, job.name, job.variant),
+        *([str(p), str(p.absolute())] for p in (job.model, job.root, job.output or Path())),
+        job.output is None,
         *([(s.name, s.key) for s in sources.calibration], [(s.name, s.key) for s in sources.debug]),
     ]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
@@ -188,29 +191,30 @@ def _record(store: Store, place: str, document: Mapping[str, Any]) -> None:
     store.put(place, json.dumps(record).encode())
 
 
-def _stamps(paths: Sequence[str]) -> list[list[int]]:
-    """Return size and modification time of files, those inside folders included."""
-    found = []
+def _stamps(paths: Sequence[str]) -> list[list[str | int]]:
+    """Return name, size and modification time of files, those inside folders included."""
+    found: list[list[str | int]] = []
     for name in paths:
         path = Path(name)
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             try:
                 status = file.stat()
-                found.append([status.st_size, status.st_mtime_ns])
+                found.append([str(file), status.st_size, status.st_mtime_ns])
             except OSError:
-                found.append([-1, -1])
+                found.append([str(file), -1, -1])
     return found
 
 
-def _replay(document: Mapping[str, Any], report: Report) -> None:
-    """Tell what an earlier run found, as it would have been told while it worked."""
-    samples = tuple(s["sample"] for s in document["nodes"][0]["samples"]) if document["nodes"] else ()
+def _replay(document: Mapping[str, Any], told: Sequence[str], report: Report) -> None:
+    """Tell what an earlier run found, as it would have been told while it worked; `told` are warnings that were repeated already."""
+    samples = next((tuple(s["sample"] for s in n["samples"]) for n in document["nodes"] if n["samples"]), ())
     report(Layers(tuple(document["nodes"]), samples))
     for index, sample in enumerate(samples):
         cells = {n["name"]: {"cosine": n["samples"][index]["cosine"]} for n in document["nodes"] if n["samples"]}
         report(SampleMeasured(sample, index, cells))
     for text in document["warnings"]:
-        report(Log(text, "warning"))
+        if text not in told:
+            report(Log(text, "warning"))
 
 
 def _peak_mb() -> float:

@@ -11,12 +11,18 @@ import hashlib
 import os
 import tempfile
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 CHECK = 8
 """Bytes of checksum in front of every object on disk."""
+
+TEMPORARY = ".new-"
+ABANDONED = 3600.0
+"""Seconds after which a temporary file belongs to nobody: whoever writes one renames it at once."""
 
 
 class Store:
@@ -50,16 +56,10 @@ class Store:
             return
         path = self._path(key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_check(data) + data)
-                Path(name).replace(path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(name).unlink()
-                raise
+                _write(path, data)
+            except FileNotFoundError:  # somebody deleted the store meanwhile, as they may
+                _write(path, data)
         except OSError as error:
             self.trouble = f"{self.folder}: {error.strerror or error}"
 
@@ -85,14 +85,20 @@ class Store:
                 self._used -= gone
 
     def trim(self) -> None:
-        """Delete the least recently used objects on disk until what is left fits, and temporary files a killed run left."""
-        if self.folder is None or not self.folder.is_dir():
+        """Delete the least recently used objects on disk until what is left fits, and temporary files a killed run left.
+
+        Of a disk that refuses, everything stays as it is.
+        """
+        if self.folder is None:
             return
         entries = []
-        for path in (self.folder / "objects").glob("*/*"):
+        for path in _files(self.folder / "objects"):
             with contextlib.suppress(OSError):
                 status = path.stat()
-                entries.append((status.st_mtime_ns, status.st_size, path))
+                if not path.name.startswith(TEMPORARY):
+                    entries.append((status.st_mtime_ns, status.st_size, path))
+                elif time.time() - status.st_mtime > ABANDONED:
+                    path.unlink()
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= self._disk_bytes:
@@ -120,6 +126,29 @@ class Store:
         with contextlib.suppress(OSError):
             os.utime(path)
         return data
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of every folder in `folder`; what cannot be listed holds none."""
+    with contextlib.suppress(OSError):
+        for inner in folder.iterdir():
+            with contextlib.suppress(OSError):
+                yield from inner.iterdir()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write an object under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_check(data))
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def _check(data: bytes) -> bytes:

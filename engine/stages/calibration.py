@@ -9,12 +9,9 @@ from __future__ import annotations
 import functools
 import json
 import math
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 from ..calibrate.methods import FEATURE_METHODS, default_feature_method
 from ..calibrate.observe import Observation, Observer
@@ -27,6 +24,7 @@ from ..plan import Choice
 from ..quantize import Range
 from ..simulate import Networks
 from ..store import Store
+from ..version import backend
 from .fan import in_order
 
 CHUNK = 8
@@ -38,18 +36,6 @@ RUN = 4
 COUNTED = 1 << 16
 """Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k odd so that it wanders
 over rows and columns. Minimum and maximum are always those of all values."""
-
-
-@functools.cache
-def backend() -> str:
-    """Name what float values depend on besides the graph: onnxruntime's version and the instruction set."""
-    flags = ""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        flags = platform.processor()
-    return digest(version("onnxruntime"), platform.machine(), flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +62,7 @@ def observe(
     `tensor_keys` are the keys of the float graph's tensors. Unreadable samples are reported and left out; DataError when none is readable.
     """
     chunks = [samples[i : i + CHUNK] for i in range(0, len(samples), CHUNK)]
-    places = [digest("observe", backend(), _spec_key(networks), [s.key for s in chunk]) for chunk in chunks]
+    places = [digest("observe", backend(), COUNTED, _spec_key(networks), [s.key for s in chunk]) for chunk in chunks]
     known = [_load(store, place, tensor_keys, tensors) for place in places]
     run = _Runner(networks, tensors)
     pieces = [[chunk[i : i + RUN] for i in range(0, len(chunk), RUN)] for chunk in chunks]
@@ -196,7 +182,7 @@ def method_of(choice: Choice) -> str:
 
 def _range(observation: Observation, seen: str, store: Store, choice: Choice) -> Range:
     bits, method = choice.feature_bits or 8, method_of(choice)
-    key = digest("range", method, bits, seen)
+    key = digest("range", backend(), method, bits, seen)
     known = store.get(key)
     if known is not None:
         low, high = json.loads(known)

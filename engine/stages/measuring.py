@@ -20,7 +20,7 @@ from ..ort.session import Program
 from ..quantize import Quantized
 from ..simulate import LOCAL, PIXELS, Networks
 from ..store import Store
-from .calibration import backend
+from ..version import backend
 from .fan import in_order
 
 
