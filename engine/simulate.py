@@ -206,12 +206,19 @@ def fast() -> frozenset[str]:
     return exact_kernels()
 
 
+def quantized_program(graph: QGraph, wanted: Sequence[str] | None = None) -> Program:
+    """Compile an integer graph for the wanted tensors, by default every tensor a layer makes: how a model file read back is run often.
+
+    It is fed what `run_quantized` is.
+    """
+    names = [t for n in graph.nodes for t in n.outputs] if wanted is None else list(wanted)
+    feeds = {t: graph.types[t] for t in graph.inputs}
+    return Program(lower_ints(graph, fast()), feeds, names, types=graph.types, opsets=graph.opsets, nhwc=True)
+
+
 def run_quantized(graph: QGraph, inputs: Mapping[str, Array], wanted: Sequence[str] | None = None) -> dict[str, Array]:
     """Run an integer graph once on inputs as they are fed (pixels NHWC uint8, or float32) and return copies of the wanted tensors.
 
     Without `wanted`: every tensor a layer makes. This is how a model file read back is run.
     """
-    names = [t for n in graph.nodes for t in n.outputs] if wanted is None else list(wanted)
-    feeds = {t: graph.types[t] for t in graph.inputs}
-    program = Program(lower_ints(graph, fast()), feeds, names, types=graph.types, opsets=graph.opsets, nhwc=True)
-    return {t: v.copy() for t, v in program.run(inputs).items()}
+    return {t: v.copy() for t, v in quantized_program(graph, wanted).run(inputs).items()}
