@@ -10,12 +10,13 @@ from .names import c_identifier
 
 PER_LINE = 16
 _CHUNK = PER_LINE << 14
-_HEX = np.frombuffer("".join(f"0x{b:02x}, " for b in range(256)).encode(), np.uint8).reshape(256, 6)
-_CELL = _HEX.shape[1]
+_CELL = 6
+_DIGITS = np.frombuffer(b"".join(b"%02x" % b for b in range(256)), np.uint16)
+"""The two hexadecimal digits of every byte, as they lie in memory."""
 
 
-def header(name: str, data: bytes | memoryview) -> Iterator[bytes]:
-    """Yield the text of the header in chunks of a few megabytes.
+def header(name: str, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """Yield the text of the header in chunks of a few megabytes; a chunk is valid until the next one is asked for.
 
     It defines `static const unsigned char magik_model_NAME_mk[]`, 16 bytes a line, behind an include guard; characters of `name` that C
     does not take become `_`.
@@ -24,15 +25,20 @@ def header(name: str, data: bytes | memoryview) -> Iterator[bytes]:
     guard = f"{symbol.upper()}_H"
     yield f"#ifndef {guard}\n#define {guard}\n\nstatic const unsigned char {symbol}[] = {{\n".encode()
     flat = np.frombuffer(data, np.uint8)
+    cells = _empty_lines(min(flat.size, _CHUNK))
     for start in range(0, flat.size, _CHUNK):
-        yield _lines(flat[start : start + _CHUNK])
+        part = flat[start : start + _CHUNK]
+        cells[: part.size, 1] = _DIGITS[part]
+        if part.size % PER_LINE:
+            yield cells[: part.size].tobytes()[:-1] + b"\n"
+        else:
+            yield memoryview(cells[: part.size]).cast("B")
     yield f"}};\n\n#endif /* {guard} */\n".encode()
 
 
-def _lines(flat: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bytes:
-    """Return full lines for a run of bytes; only the last line of all may be shorter."""
-    full = flat.size // PER_LINE * PER_LINE
-    cells = _HEX[flat[:full]].reshape(-1, PER_LINE * _CELL)
-    cells[:, -1] = ord("\n")  # the blank behind the last comma of a line
-    rest = _HEX[flat[full:]].tobytes()
-    return cells.tobytes() + (rest[:-1] + b"\n" if rest else b"")
+def _empty_lines(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
+    """Return `count` cells `0x??, ` as (count, 3) pairs of characters, a line break behind every PER_LINE of them."""
+    cells = np.empty((count, _CELL // 2), np.uint16)
+    cells[:] = np.frombuffer(b"0x??, ", np.uint16)
+    cells[PER_LINE - 1 :: PER_LINE, 2] = np.frombuffer(b",\n", np.uint16)[0]
+    return cells
