@@ -161,8 +161,8 @@ SCHEMA: tuple[Key, ...] = (
         low=1,
         aliases=("QUANT_BATASET_SIZE",),
     ),
-    Key("QUANT_OP_SKIP", "names", (), "Operator types that stay in float.", implemented=False),
-    Key("QUANT_NODE_SKIP", "names", (), "Names of nodes that stay in float.", implemented=False),
+    Key("QUANT_OP_SKIP", "names", (), "Operator types that stay in float, as model_node_info.json lists them."),
+    Key("QUANT_NODE_SKIP", "names", (), "Names of nodes that stay in float."),
     Key(
         "WEIGHT_FAKE_QUANT",
         "flag",

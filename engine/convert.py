@@ -64,7 +64,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     networks = Networks(graph, inputs, threads=1 if executor else 0)
     plan = Plan.of(sources.config)
     if not sources.calibration:
-        plan = replace(plan, default=replace(plan.default, skip=True))
+        plan = replace(plan, default=replace(plan.default, skip="QUANT_DATASET_PATH is not set"))
         warnings.append("QUANT_DATASET_PATH is not set: the model is converted without quantization")
         report(Log(warnings[-1], "warning", "plan"))
     resolved = plan.resolve((n.name, shown_type(n)) for n in graph)

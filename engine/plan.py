@@ -16,7 +16,8 @@ from .errors import nearest
 class Choice:
     """What was asked for one layer, one operator type, or all; None leaves it to the wider choice.
 
-    `feature_bits` 2..16, `weight_bits` 2..8, methods by their magik.cfg names, `low` and `high` the ends of a given range.
+    `feature_bits` 2..16, `weight_bits` 2..8, methods by their magik.cfg names, `low` and `high` the ends of a given range. `skip` says why
+    a layer stays in float whatever it could be; "" quantizes it.
     """
 
     feature_bits: int | None = None
@@ -25,7 +26,7 @@ class Choice:
     weight_method: str | None = None
     low: float | None = None
     high: float | None = None
-    skip: bool | None = None
+    skip: str | None = None
 
     def over(self, wider: Choice) -> Choice:
         """Return this choice with its gaps filled from a wider one."""
@@ -49,10 +50,10 @@ class Plan:
             config.quant_weight_bit,
             config.quant_feature_method,
             config.quant_weight_method or "MAX_ABS",
-            skip=False,
+            skip="",
         )
-        skip = Choice(skip=True)
-        return cls(default, dict.fromkeys(config.quant_op_skip, skip), dict.fromkeys(config.quant_node_skip, skip))
+        types, nodes = Choice(skip="skipped by QUANT_OP_SKIP"), Choice(skip="skipped by QUANT_NODE_SKIP")
+        return cls(default, dict.fromkeys(config.quant_op_skip, types), dict.fromkeys(config.quant_node_skip, nodes))
 
     def with_node(self, name: str, choice: Choice) -> Plan:
         """Return this plan with another choice for one layer."""

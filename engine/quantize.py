@@ -139,7 +139,7 @@ class _Work:
         if operator is None or node.reason:
             return node.reason or f"no integer form of {shown_type(node)} is known"
         if choice.skip:
-            return "skipped by the configuration"
+            return choice.skip
         for tensor in node.inputs:
             kind = self.types[tensor]
             if self.qparams.get(tensor) is None and (kind.dtype != "float32" or tensor in self.graph.constants):
