@@ -128,14 +128,18 @@ class Operator(ABC):
     def example(self, rng: np.random.Generator, bits: int) -> Example:
         """Draw a case that would show a wrong sum, a wrong order or a wrong rounding: one-signed data, ties, extreme levels, odd sizes."""
 
+    def outputs(self, q: QNode, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """Return every output by the slow obvious way; `reference` gives the first, and most layers have no other."""
+        return (self.reference(q, inputs)[1],)
+
     def macs(self, node: Node, types: Mapping[str, TensorType]) -> int:
         """Return the multiply-accumulates of one run; 0 for layers that only move or compare."""
         return 0
 
 
 def qnode(op: str, node: Node, p: Parameters, attrs: Mapping[str, Any] | None = None, **arrays: Array) -> QNode:
-    """Build the integer layer of `node` with one quantized output."""
-    return QNode(op, node.name, node.inputs, node.outputs, p.ins, (p.out,), dict(attrs or {}), arrays)
+    """Build the integer layer of `node`; several outputs share one quantization."""
+    return QNode(op, node.name, node.inputs, node.outputs, p.ins, (p.out,) * len(node.outputs), dict(attrs or {}), arrays)
 
 
 def quantization(q: QNode) -> tuple[tuple[QParams, ...], QParams]:

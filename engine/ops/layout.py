@@ -42,10 +42,18 @@ class Layout(Operator):
     def _move(self, x: Array, q: QNode) -> Array:
         raise NotImplementedError
 
-    def _example(self, rng: np.random.Generator, bits: int, shape: Sequence[int], made: Sequence[int], attrs: Mapping[str, Any]) -> Example:
+    def _example(
+        self,
+        rng: np.random.Generator,
+        bits: int,
+        shape: Sequence[int],
+        made: Sequence[int],
+        attrs: Mapping[str, Any],
+        params: Mapping[str, Array] | None = None,
+    ) -> Example:
         source = random_params(rng, bits)
         types = {"x": TensorType(tuple(shape)), "y": TensorType(tuple(made))}
-        node = Node(self.type, "y", ("x",), ("y",), attrs)
+        node = Node(self.type, "y", ("x",), ("y",), attrs, params or {})
         return Example(node, types, (source,), source, (random_levels(rng, source, shape),))
 
 
