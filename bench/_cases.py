@@ -82,7 +82,10 @@ def project(case: Case, folder: Path, *, calib: Path | None = None, debug: Path 
 def weigh(command: list[str], **kwargs: Any) -> Outcome:
     """Run a command to its end and return what it took. Raises CalledProcessError when it fails."""
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, **kwargs) as process:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as on a user's machine
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment, **kwargs
+    ) as process:
         output, errors = process.communicate()
         seconds = time.perf_counter() - start
     peak = 0.0

@@ -32,7 +32,7 @@ def header(name: str, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
         if part.size % PER_LINE:
             yield cells[: part.size].tobytes()[:-1] + b"\n"
         else:
-            yield memoryview(cells[: part.size]).cast("B")
+            yield cells[: part.size].data.cast("B")
     yield f"}};\n\n#endif /* {guard} */\n".encode()
 
 

@@ -79,12 +79,18 @@ def _cut(graph: Any, allowed: frozenset[str]) -> dict[str, Blocked]:
     return found
 
 
-def unblock(value: Array, channels: int) -> Array:
-    """Return a blocked value of shape (N, padded channels, H, W) as a contiguous NHWC array."""
+def unblock(value: Array, channels: int, out: Array) -> Array:
+    """Copy a blocked value of shape (N, padded channels, H, W) into `out`, a contiguous NHWC array, and return it."""
     size = block_size()
-    batch, padded, height, width = value.shape
-    nhwc = value.reshape(batch, padded // size, height * width, size).transpose(0, 2, 1, 3).reshape(batch, height * width, padded)
-    return np.ascontiguousarray(nhwc[:, :, :channels]).reshape(batch, height, width, channels)
+    batch, padded = value.shape[:2]
+    blocks = value.reshape(batch, padded // size, -1, size)
+    rows = out.reshape(batch, -1, channels)
+    full, rest = divmod(channels, size)
+    if full:
+        np.copyto(rows[:, :, : full * size].reshape(batch, -1, full, size), blocks[:, :full].transpose(0, 2, 1, 3))
+    if rest:
+        np.copyto(rows[:, :, full * size :], blocks[:, full, :, :rest])
+    return out
 
 
 def pieces(value: Array, channels: int, stride: int = 1) -> list[Array]:

@@ -130,10 +130,17 @@ class Program:
         return value.swapaxes(0, 1).reshape(value.shape[1], -1)[:, ::stride]
 
     def nhwc_value(self, tensor: str, value: Array) -> Array:
-        """Return a value this program made as contiguous NHWC when it has rank 4, as it is otherwise."""
+        """Return a value this program made as contiguous NHWC when it has rank 4, as it is otherwise.
+
+        The result lies in a buffer of this thread and is valid until the thread asks for the same tensor again.
+        """
         found = self.blocked.get(tensor)
         if found:
-            return unblock(value, found.channels)
+            shelf: dict[str, Array] = self._local.__dict__.setdefault("shelf", {})
+            out = shelf.get(tensor)
+            if out is None:
+                out = shelf[tensor] = np.empty((value.shape[0], *value.shape[2:], found.channels), value.dtype)
+            return unblock(value, found.channels, out)
         if value.ndim == 4 and tensor not in self.nhwc:
             return np.ascontiguousarray(value.transpose(0, 2, 3, 1))
         return value

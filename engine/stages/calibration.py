@@ -1,7 +1,7 @@
 """Calibration: observe the features of the float network over the calibration samples, then choose ranges.
 
-Observations are stored per tensor and per chunk of samples, so a run that was killed resumes, a picture added costs one chunk, and a
-configuration that changes only methods or bits reads no picture at all. Memory does not grow with the number of samples.
+Observations are stored per chunk of samples, under the key of each tensor, so a run that was killed resumes, a picture added costs one
+chunk, and a configuration that changes only methods or bits reads no picture at all. Memory does not grow with the number of samples.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 from ..calibrate.methods import FEATURE_METHODS, default_feature_method
 from ..calibrate.observe import Observation, Observer
@@ -33,7 +34,7 @@ CHUNK = 8
 RUN = 4
 """Samples that one task observes, one after the other."""
 
-COUNTED = 1 << 16
+COUNTED = 1 << 14
 """Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k odd so that it wanders
 over rows and columns. Minimum and maximum are always those of all values."""
 
@@ -151,23 +152,36 @@ def _spec_key(networks: Networks) -> str:
 
 
 def _load(store: Store, place: str, tensor_keys: Mapping[str, str], tensors: Sequence[str]) -> Chunk | None:
-    notes = store.get(digest(place, "notes"))
-    if notes is None:
+    """Return a chunk from the store if it holds every tensor asked for."""
+    data = store.get(place)
+    if data is None:
+        return None
+    head, blob = _unpack(data)
+    spans = {key: (start, size) for key, start, size in head["observations"]}
+    if not all(tensor_keys[t] in spans for t in tensors):
         return None
     found = {}
     for tensor in tensors:
-        data = store.get(digest(place, tensor_keys[tensor]))
-        if data is None:
-            return None
-        found[tensor] = Observation.from_bytes(data)
-    failures, samples = json.loads(notes)
-    return Chunk(found, tuple(failures), samples)
+        start, size = spans[tensor_keys[tensor]]
+        found[tensor] = Observation.from_bytes(blob[start : start + size])
+    return Chunk(found, tuple(head["failures"]), head["samples"])
 
 
 def _save(store: Store, place: str, tensor_keys: Mapping[str, str], chunk: Chunk) -> None:
+    """Store a chunk as one object: a JSON head behind its length, then the observations."""
+    spans, blobs, start = [], [], 0
     for tensor, seen in chunk.observations.items():
-        store.put(digest(place, tensor_keys[tensor]), seen.to_bytes())
-    store.put(digest(place, "notes"), json.dumps([chunk.failures, chunk.samples]).encode())
+        blob = seen.to_bytes()
+        spans.append((tensor_keys[tensor], start, len(blob)))
+        blobs.append(blob)
+        start += len(blob)
+    head = json.dumps({"observations": spans, "failures": chunk.failures, "samples": chunk.samples}).encode()
+    store.put(place, len(head).to_bytes(8, "little") + head + b"".join(blobs))
+
+
+def _unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
+    size = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + size]), data[8 + size :]
 
 
 def range_finders(observations: Mapping[str, Observation], *, store: Store) -> dict[str, Callable[[Choice], Range]]:

@@ -6,10 +6,11 @@ paired by layer and sample and reduced to metrics on the spot, so memory does no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+import msgspec
 
 from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
 from ..dataset import Loaded, Sample, read_sample
@@ -63,17 +64,20 @@ class Measurer:
         self.identity = digest([float_keys[t] for t in tensors], [int_keys[t] for t in tensors], params)
         self._programs: tuple[Program, Program, tuple[Program, tuple[str, ...]] | None] | None = None
 
-    def compile(self) -> tuple[Program, Program, tuple[Program, tuple[str, ...]] | None]:
+    def compile(self, executor: Executor | None = None) -> tuple[Program, Program, tuple[Program, tuple[str, ...]] | None]:
         """Return the three programs, built the first time; call it before threads share the measurer."""
         if self._programs is None:
             wanted = list(self.tensors.values())
-            self._programs = self.networks.floats(), self.networks.integers(self.integers, wanted), self.networks.locals(self.integers)
+            later = executor.submit(self.networks.locals, self.integers) if executor else None
+            integers = self.networks.integers(self.integers, wanted)
+            alone = later.result() if later else self.networks.locals(self.integers)
+            self._programs = self.networks.floats(), integers, alone
         return self._programs
 
     def results(self, samples: Sequence[Sample], executor: Executor | None = None) -> Iterator[SampleResult]:
         """Yield each sample's metrics in order, from the store where they are known."""
         if any(self._known(s) is None for s in samples):
-            self.compile()
+            self.compile(executor)
         yield from in_order(self.sample, samples, executor)
 
     def sample(self, sample: Sample) -> SampleResult:
@@ -87,8 +91,7 @@ class Measurer:
             return SampleResult(sample, {}, str(error))
         values, alone = self.values(loaded)
         found = {name: self._layer(tensor, values, alone) for name, tensor in self.tensors.items()}
-        data = {name: (asdict(whole), asdict(local)) for name, (whole, local) in found.items()}
-        self.store.put(self._place(sample), json.dumps(data).encode())
+        self.store.put(self._place(sample), msgspec.json.encode(found))
         return SampleResult(sample, found)
 
     def values(self, loaded: Loaded, *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
@@ -122,5 +125,4 @@ class Measurer:
         data = self.store.get(self._place(sample))
         if data is None:
             return None
-        rows = json.loads(data)
-        return SampleResult(sample, {name: (Measured(**whole), Local(**local)) for name, (whole, local) in rows.items()})
+        return SampleResult(sample, msgspec.json.decode(data, type=dict[str, tuple[Measured, Local]]))

@@ -15,7 +15,7 @@ from engine.export.header import header
 
 
 def text_of(name: str, data: bytes) -> str:
-    return b"".join(header(name, data)).decode("ascii")
+    return b"".join(bytes(c) for c in header(name, data)).decode("ascii")
 
 
 def test_form_of_the_file() -> None:
@@ -52,7 +52,7 @@ def test_a_compiler_reads_the_bytes_back(tmp_path: Path) -> None:
     if compiler is None:
         pytest.skip("no C compiler here")
     data = bytes(range(256)) * 3 + b"\xff"
-    (tmp_path / "m.h").write_bytes(b"".join(header("m", data)))
+    (tmp_path / "m.h").write_bytes(b"".join(bytes(c) for c in header("m", data)))
     (tmp_path / "m.c").write_text(
         '#include "m.h"\n#include "m.h"\n#include <stdio.h>\n'
         "int main(void) { return fwrite(magik_model_m_mk, 1, sizeof magik_model_m_mk, stdout) != sizeof magik_model_m_mk; }\n"
