@@ -42,6 +42,10 @@ class Plan:
     types: Mapping[str, Choice] = field(default_factory=dict)
     nodes: Mapping[str, Choice] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("types", "nodes"):  # tables of its own: nobody can change a plan from outside
+            object.__setattr__(self, name, dict(getattr(self, name)))
+
     @classmethod
     def of(cls, config: Config) -> Plan:
         """Return the plan that a configuration asks for."""
