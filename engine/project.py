@@ -20,6 +20,7 @@ from .config import Config, load_config, not_yet, override
 from .errors import ConfigError, DataError, ModelError
 from .events import Layers, Log, Progress, Report, SampleMeasured
 from .samples import Sample, list_samples, sample_key
+from .socs import Side, illegal, unheard_of
 from .store import Store
 from .version import backend
 
@@ -101,9 +102,10 @@ def gather(job: Job, report: Report) -> Sources:
         texts += [str(w) for w in more]
     for text in texts:
         report(Log(text, "warning", "config"))
+    told = Warnings(report)
     for key, message in not_yet(config):
         raise ConfigError(message, where=f"{job.config_path}: {key}")
-    told = Warnings(report)
+    _check_widths(job, config, told)
     report(Progress("ReadSources", 0, 1))
     calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told)
     if config.quant_dataset_size:
@@ -112,6 +114,21 @@ def gather(job: Job, report: Report) -> Sources:
     sources = Sources(config, _file_key(job.model), calibration, debug, (*texts, *told.texts))
     report(Progress("ReadSources", 1, 1))
     return sources
+
+
+def _check_widths(job: Job, config: Config, report: Report) -> None:
+    """Raise ConfigError for a width that the chip does not have; warn of one that no chip has when SOC names none."""
+    asked: tuple[tuple[Side, str, int], ...] = (
+        ("feature", "QUANT_FEATURE_BIT", config.quant_feature_bit),
+        ("weight", "QUANT_WEIGHT_BIT", config.quant_weight_bit),
+    )
+    for side, key, bits in asked:
+        wrong = illegal(config.soc, side, bits)
+        if wrong:
+            raise ConfigError(wrong, where=f"{job.config_path}: {key}")
+        odd = unheard_of(config.soc, side, bits)
+        if odd:
+            report(Log(f"{key}: {odd}", "warning", "config"))
 
 
 class Warnings:

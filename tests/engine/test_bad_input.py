@@ -70,7 +70,7 @@ def test_a_model_that_is_none(kind: str, project: Path, capsys: pytest.CaptureFi
         ({"MEAN": [1.0, 2.0]}, ("MEAN",)),
         ({"COLOR": ["GRAY"]}, ("GRAY",)),
         ({"QUANT_FEATURE_BIT": 40}, ("QUANT_FEATURE_BIT", "magik.cfg:")),
-        ({"QUANT_OP_SKIP": ["Conv2D"]}, ("QUANT_OP_SKIP",)),
+        ({"QUANT_FEATURE_BIT": 9}, ("QUANT_FEATURE_BIT", "4, 8, 10 or 12")),
     ],
 )
 def test_a_configuration_that_does_not_fit_the_model(
