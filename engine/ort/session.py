@@ -25,7 +25,14 @@ from .model import Model, Request, Segment, build, needed, segments
 
 ort.set_default_logger_severity(4)
 
-UNSAFE = ["WeightBiasQuantization", "ConvMulFusion", "ConvAddFusion", "QDQSelectorActionTransformer", "QDQPropagationTransformer"]
+UNSAFE = [
+    "WeightBiasQuantization",
+    "ConvMulFusion",
+    "ConvAddFusion",
+    "MatMulScaleFusion",
+    "QDQSelectorActionTransformer",
+    "QDQPropagationTransformer",
+]
 VERSION = f"onnxruntime-{ort.__version__}"
 
 
