@@ -49,6 +49,13 @@ class Store:
             self.remember(key, data, len(data))
         return data
 
+    def has(self, key: str) -> bool:
+        """Tell whether something lies under a key, without reading it; `get` may still find it torn."""
+        with self._lock:
+            if key in self._memory:
+                return True
+        return self.folder is not None and self._path(key).exists()
+
     def put(self, key: str, data: bytes) -> None:
         """Store bytes under a key, in memory and on disk."""
         self.remember(key, data, len(data))

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..calibrate.methods import FEATURE_METHODS, default_feature_method
 from ..calibrate.observe import Observation, Observer
-from ..dataset import Sample, read_sample
-from ..errors import DataError
+from ..dataset import InputSpec, Loaded, Sample, read_sample
+from ..errors import DataError, WorkError
 from ..events import Log, Progress, Report
 from ..ir import digest
 from ..ort.session import Program
@@ -63,22 +63,24 @@ def observe(
     `tensor_keys` are the keys of the float graph's tensors. Unreadable samples are reported and left out; DataError when none is readable.
     """
     chunks = [samples[i : i + CHUNK] for i in range(0, len(samples), CHUNK)]
-    places = [digest("observe", backend(), COUNTED, _spec_key(networks), [s.key for s in chunk]) for chunk in chunks]
-    known = [_load(store, place, tensor_keys, tensors) for place in places]
+    what = sorted(tensor_keys[t] for t in tensors)
+    places = [digest("observe", backend(), COUNTED, _spec_key(networks), what, [s.key for s in chunk]) for chunk in chunks]
+    known = [store.has(place) for place in places]  # read one by one below: together they would grow with the samples
     run = _Runner(networks, tensors)
     pieces = [[chunk[i : i + RUN] for i in range(0, len(chunk), RUN)] for chunk in chunks]
-    work = [piece for found, parts in zip(known, pieces, strict=True) if found is None for piece in parts]
+    work = [piece for stored, parts in zip(known, pieces, strict=True) if not stored for piece in parts]
     if work:
         run.program()
     results = in_order(run, work, executor)
     total = {t: Observer() for t in tensors}
     done, read = 0, 0
     failures: list[str] = []
-    for place, found, parts in zip(places, known, pieces, strict=True):
+    for place, stored, parts in zip(places, known, pieces, strict=True):
         made = []
+        found = _load(store, place, tensor_keys, tensors) if stored else None
         for piece in parts:
             if found is None:
-                made.append(next(results))
+                made.append(run(piece) if stored else next(results))
             done += len(piece)
             report(Progress("CollectFeatureDistribution", done, len(samples)))
         chunk = found or _merge(made, tensors)
@@ -93,6 +95,14 @@ def observe(
     if not read:
         raise DataError(f"none of the {len(samples)} calibration samples is readable; the first one: {failures[0] if failures else 'none'}")
     return {t: o.result() for t, o in total.items()}
+
+
+def read(sample: Sample, specs: Sequence[InputSpec]) -> Loaded:
+    """Return a sample's feeds. WorkError when it is not what its key says: what it gives would be stored for what it was."""
+    loaded = read_sample(sample, specs)
+    if sample.key and loaded.sample.key != sample.key:
+        raise WorkError("the sample was changed while the work went on", where=sample.name, hint="run it again")
+    return loaded
 
 
 class _Runner:
@@ -116,7 +126,7 @@ class _Runner:
         return Chunk({t: o.result() for t, o in observers.items()}, tuple(failures), len(samples) - len(failures))
 
     def _observe(self, sample: Sample, observers: Mapping[str, Observer]) -> None:
-        loaded = read_sample(sample, self.networks.inputs.specs)
+        loaded = read(sample, self.networks.inputs.specs)
         feeds = self.networks.inputs.feeds(loaded)
         program = self.program()
         values = {**program.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
-from ..dataset import Loaded, Sample, read_sample
+from ..dataset import Loaded, Sample
 from ..errors import DataError
 from ..ir import Graph, QGraph, digest
 from ..numerics import Array
@@ -22,6 +22,7 @@ from ..quantize import Quantized
 from ..simulate import LOCAL, PIXELS, Networks
 from ..store import Store
 from ..version import backend
+from .calibration import read
 from .fan import in_order
 
 
@@ -86,12 +87,12 @@ class Measurer:
         if known is not None:
             return known
         try:
-            loaded = read_sample(sample, self.networks.inputs.specs)
+            loaded = read(sample, self.networks.inputs.specs)
         except DataError as error:
             return SampleResult(sample, {}, str(error))
         values, alone = self.values(loaded)
         found = {name: self._layer(tensor, values, alone) for name, tensor in self.tensors.items()}
-        self.store.put(self._place(sample), msgspec.json.encode(found))
+        self.store.put(self._place(sample), msgspec.json.encode(list(found.values())))
         return SampleResult(sample, found)
 
     def values(self, loaded: Loaded, *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
@@ -125,4 +126,5 @@ class Measurer:
         data = self.store.get(self._place(sample))
         if data is None:
             return None
-        return SampleResult(sample, msgspec.json.decode(data, type=dict[str, tuple[Measured, Local]]))
+        rows = msgspec.json.decode(data, type=list[tuple[Measured, Local]])
+        return SampleResult(sample, dict(zip(self.tensors, rows, strict=True)))  # in order: the key knows no names
