@@ -107,15 +107,16 @@ class Observer:
 
     def extremes(self, x: NDArray[np.generic]) -> None:
         """Take the exact minimum and maximum of `x` without counting its values: for tensors of which `update` sees a part."""
-        for block in _blocks(x):
-            low, high = float(block.min()), float(block.max())
-            if not (math.isfinite(low) and math.isfinite(high)):
-                finite = block[np.isfinite(block)]
-                self._nonfinite += block.size - finite.size
-                if not finite.size:
-                    continue
-                low, high = float(finite.min()), float(finite.max())
+        if not x.size:
+            return
+        low, high = float(x.min()), float(x.max())
+        if math.isfinite(low) and math.isfinite(high):
             self._widen(low, high)
+            return
+        finite = x[np.isfinite(x)]
+        self._nonfinite += x.size - finite.size
+        if finite.size:
+            self._widen(float(finite.min()), float(finite.max()))
 
     def count_part(self, x: NDArray[np.generic]) -> None:
         """Count a part of the values whose extremes have been taken already."""
