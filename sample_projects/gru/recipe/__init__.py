@@ -1,0 +1,1 @@
+"""How the sample was made: sounds, network, training, ONNX, streaming."""
