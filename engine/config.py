@@ -34,6 +34,7 @@ __all__ = [
     "not_yet",
     "override",
     "parse_config",
+    "read_source",
     "template_text",
 ]
 
@@ -98,21 +99,26 @@ def load_config(path: str | Path) -> Read:
 
     The file is JSON in UTF-8 of at most `MAX_BYTES`; ConfigError when it is not, or when it cannot be read.
     """
+    source = read_source(path, hint="-gcfg writes a template")
+    return parse_config(source.text, file=source.file)
+
+
+def read_source(path: str | Path, *, hint: str) -> Source:
+    """Return the text of the file `path`, UTF-8 of at most `MAX_BYTES`; the ConfigError of one that cannot be read carries `hint`."""
     where = str(path)
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"cannot be read: {reason}", where=where, hint="-gcfg writes a template") from error
+        raise ConfigError(f"cannot be read: {reason}", where=where, hint=hint) from error
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"larger than {MAX_BYTES} bytes, expected a magik.cfg in JSON", where=where)
+        raise ConfigError(f"larger than {MAX_BYTES} bytes, expected a file in JSON", where=where)
     try:
-        text = data.decode("utf-8")
+        return Source(data.decode("utf-8"), where)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
         raise Source(before, where).error("expected text in UTF-8", len(before), "save the file as UTF-8") from error
-    return parse_config(text, file=where)
 
 
 def parse_config(text: str, *, file: str = "magik.cfg") -> Read:
@@ -229,9 +235,7 @@ def normal_for(config: Config, index: int, channels: int) -> tuple[float, ...]:
     return _per_channel("NORMAL", config.normal, index, channels, 1.0)
 
 
-def _per_channel(
-    name: str, rows: tuple[tuple[float, ...], ...], index: int, channels: int, default: float
-) -> tuple[float, ...]:
+def _per_channel(name: str, rows: tuple[tuple[float, ...], ...], index: int, channels: int, default: float) -> tuple[float, ...]:
     row = (rows[min(index, len(rows) - 1)] if rows else ()) or (default,)
     if len(row) == 1:
         return row * channels

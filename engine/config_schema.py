@@ -191,21 +191,18 @@ SCHEMA: tuple[Key, ...] = (
         "flag",
         False,
         "Write magik_node_quant_bit_info.json, the bits of every node, to be edited.",
-        implemented=False,
     ),
     Key(
         "LOAD_OP_QUANT_BIT",
         "flag",
         False,
         "Take the bits of the nodes from magik_node_quant_bit_info.json; stronger than QUANT_FEATURE_BIT.",
-        implemented=False,
     ),
     Key(
         "LOAD_OP_QUANT_MIN_MAX",
         "flag",
         False,
         "Take MIN and MAX of the nodes from magik_node_quant_bit_info.json.",
-        implemented=False,
     ),
 )
 

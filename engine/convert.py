@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from .analysis.reduce import reduce
@@ -22,13 +21,14 @@ from .frontends.importer import Imported, load
 from .ir import Graph, keys
 from .numerics import NUMERICS
 from .ops.base import REGISTRY
-from .plan import Plan, Resolved
-from .project import Job, Sources, Warnings
+from .plan import Resolved
 from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensors_to_observe
 from .simulate import Inputs, Networks
-from .stages.artefacts import check_output, write_artefacts, write_dumps
+from .sources import Job, Sources, Warnings
+from .stages.artefacts import check_output, dumping, write_artefacts
 from .stages.calibration import method_of, observe, range_finders
 from .stages.measuring import Measurer, SampleResult
+from .stages.planning import resolve, tell_of_ranges, write_bits
 from .store import Store
 
 
@@ -49,69 +49,61 @@ class Clock:
 
 def convert(job: Job, sources: Sources, *, report: Report, store: Store, executor: Executor | None) -> dict[str, Any]:
     """Do the whole conversion and return its document. Raises MagikError; what `report` raises passes through."""
-    clock, warnings = Clock(), list(sources.warnings)
+    clock, told = Clock(), Warnings(report, sources.warnings)
     if job.output is not None:
         check_output(job.output)
     with clock.stage("import"):
-        report(Progress("ImportModel", 0, 1))
-        imported = load(job.model, sources.config, report)
-        warnings += imported.warnings
-        report(Progress("ImportModel", 1, 1))
-    for samples in filter(None, (sources.calibration, sources.debug)):
+        told(Progress("ImportModel", 0, 1))
+        imported = load(job.model, sources.config, told)
+        told(Progress("ImportModel", 1, 1))
+    for samples in filter(None, sources.sets().values()):
         check_specs(samples[0], imported.specs)  # before each of them is refused for the same reason
     graph = imported.graph
     inputs = inputs_of(imported, sources)
     networks = Networks(graph, inputs, threads=1 if executor else 0)
-    plan = Plan.of(sources.config)
-    if not sources.calibration:
-        plan = replace(plan, default=replace(plan.default, skip="QUANT_DATASET_PATH is not set"))
-        warnings.append("QUANT_DATASET_PATH is not set: the model is converted without quantization")
-        report(Log(warnings[-1], "warning", "plan"))
-    resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
-    warnings += resolved.unmatched
-    for text in resolved.unmatched:
-        report(Log(text, "warning", "plan"))
+    resolved = resolve(graph, sources, told)
     leaves = inputs.leaves()
     float_keys = keys(graph, leaves, "float")
     with clock.stage("calibrate"):
         tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
-        samples, told = sources.calibration, Warnings(report)
+        samples = sources.calibration
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
-        warnings += told.texts
     with clock.stage("quantize"):
         quantized = quantize(
             graph,
             range_finders(seen, store=store),
             resolved,
             inputs=dict.fromkeys(inputs.pictures, PIXELS),
-            step=lambda done, total: report(Progress("ComputeScale", done, total)),
+            step=lambda done, total: told(Progress("ComputeScale", done, total)),
         )
+    tell_of_ranges(quantized, resolved, told)
     rows = layer_rows(graph, quantized, resolved)
     names = tuple(s.name for s in sources.debug)
-    report(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
+    told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
     measurer = Measurer(networks, quantized, float_keys, keys(quantized.graph, leaves, "int"), store)
-    with clock.stage("measure"):
-        results = list(_measure(measurer, sources, executor, report, warnings))
-    with clock.stage("export"):  # last: a run that fails leaves the artefacts of the one before
-        artefacts = []
-        if job.output is not None:
-            artefacts = write_artefacts(job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
-        report(Progress("WriteModel", 1, 1))
-    with clock.stage("dump"):
-        if results:
-            artefacts += write_dumps(job.root, measurer, results[0].sample, shown_type)
+    with dumping(job.root, measurer, sources.debug, shown_type, executor) as dumped:
+        with clock.stage("measure"):
+            results = list(_measure(measurer, sources, executor, told))
+        with clock.stage("export"):  # last: a run that fails leaves the artefacts of the one before
+            artefacts = []
+            if job.output is not None:
+                artefacts = write_artefacts(job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
+            told(Progress("WriteModel", 1, 1))
+            if sources.config.save_op_quant_bit:
+                artefacts.append(write_bits(job.root, quantized.layers, sources, told))
+    artefacts += dumped
     rows = tuple(_finished(row, results) for row in rows)
     outputs = tuple(_output(t, graph, rows) for t in graph.outputs)
     store.trim()
     made = Document(
-        str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(warnings), NUMERICS
+        str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(told.texts), NUMERICS
     )
     return to_json(made)
 
 
 def inputs_of(imported: Imported, sources: Sources) -> Inputs:
     """Return how the samples reach the network: as pixels where an input takes pictures and every sample is one."""
-    only_pictures = all(s.is_picture for s in (*sources.calibration, *sources.debug))
+    only_pictures = all(s.is_picture for samples in sources.sets().values() for s in samples)
     dtypes = {t: imported.graph.types[t].dtype for t in imported.graph.inputs}
     return Inputs(imported.specs, frozenset(imported.pictures if only_pictures else ()), dtypes)
 
@@ -142,25 +134,19 @@ def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerR
     )
 
 
-def _measure(
-    measurer: Measurer, sources: Sources, executor: Executor | None, report: Report, warnings: list[str]
-) -> Iterator[SampleResult]:
+def _measure(measurer: Measurer, sources: Sources, executor: Executor | None, report: Report) -> Iterator[SampleResult]:
     """Measure every debug sample; unreadable ones are reported and left out, DataError when none is left."""
-    samples = sources.debug
-    good = 0
+    samples, failures = sources.debug, []
     for done, result in enumerate(measurer.results(samples, executor)):
         report(Progress("Compute distance", done + 1, len(samples)))
         if result.failure:
-            warnings.append(f"skipped: {result.failure}")
-            report(Log(warnings[-1], "warning", "dataset"))
+            failures.append(result.failure)
+            report(Log(f"skipped: {result.failure}", "warning", "dataset"))
             continue
-        good += 1
         report(SampleMeasured(result.sample.name, done, _cells(result)))
         yield result
-    if samples and not good:
-        raise DataError(
-            f"none of the {len(samples)} debug samples is readable; the first one: {warnings[-len(samples)].removeprefix('skipped: ')}"
-        )
+    if samples and len(failures) == len(samples):
+        raise DataError(f"none of the {len(samples)} debug samples is readable; the first one: {failures[0]}")
 
 
 def _cells(result: SampleResult) -> Mapping[str, Mapping[str, float | None]]:

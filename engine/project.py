@@ -12,49 +12,19 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .config import Config, load_config, not_yet, override
-from .errors import ConfigError, DataError, ModelError
-from .events import Layers, Log, Progress, Report, SampleMeasured
-from .samples import Sample, list_samples, sample_key
-from .socs import Side, illegal, unheard_of
+from .events import Layers, Log, Report, SampleMeasured
+from .sources import Job, Sources, gather
 from .store import Store
 from .version import backend
 
+__all__ = ["FOLDER", "Job", "default_store", "record_key", "run"]
+
 FOLDER = ".magik"
 """What we write into a project besides the artefacts the guide names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One conversion: the model, its configuration, where relative paths of the configuration start, where artefacts go.
-
-    `output` is the -o of the vendor's command line (OUT/NAME.mk.h) as a path from here; None writes no artefacts.
-    `overrides` are KEY=VALUE settings.
-    """
-
-    model: Path
-    config_path: Path
-    root: Path
-    output: Path | None = None
-    save_quantize_model: bool = False
-    overrides: tuple[str, ...] = ()
-    name: str = ""
-    variant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Everything a conversion reads, with content keys: the configuration as a value, the model's hash, both sets of samples."""
-
-    config: Config
-    model_key: str
-    calibration: tuple[Sample, ...]
-    debug: tuple[Sample, ...]
-    warnings: tuple[str, ...]
 
 
 def default_store(root: Path) -> Store:
@@ -93,89 +63,6 @@ def run(job: Job, *, report: Report, store: Store | None = None, jobs: int = 0) 
     return document
 
 
-def gather(job: Job, report: Report) -> Sources:
-    """Read the configuration and find the samples. Raises ConfigError, ModelError or DataError with what was expected."""
-    config, warnings = load_config(job.config_path)
-    texts = [str(w) for w in warnings]
-    if job.overrides:
-        config, more = override(config, job.overrides)
-        texts += [str(w) for w in more]
-    for text in texts:
-        report(Log(text, "warning", "config"))
-    told = Warnings(report)
-    for key, message in not_yet(config):
-        raise ConfigError(message, where=f"{job.config_path}: {key}")
-    _check_widths(job, config, told)
-    report(Progress("ReadSources", 0, 1))
-    calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told)
-    if config.quant_dataset_size:
-        calibration = calibration[: config.quant_dataset_size]
-    debug = _samples(job, config.debug_path, "DEBUG_PATH", told)
-    sources = Sources(config, _file_key(job.model), calibration, debug, (*texts, *told.texts))
-    report(Progress("ReadSources", 1, 1))
-    return sources
-
-
-def _check_widths(job: Job, config: Config, report: Report) -> None:
-    """Raise ConfigError for a width that the chip does not have; warn of one that no chip has when SOC names none."""
-    asked: tuple[tuple[Side, str, int], ...] = (
-        ("feature", "QUANT_FEATURE_BIT", config.quant_feature_bit),
-        ("weight", "QUANT_WEIGHT_BIT", config.quant_weight_bit),
-    )
-    for side, key, bits in asked:
-        wrong = illegal(config.soc, side, bits)
-        if wrong:
-            raise ConfigError(wrong, where=f"{job.config_path}: {key}")
-        odd = unheard_of(config.soc, side, bits)
-        if odd:
-            report(Log(f"{key}: {odd}", "warning", "config"))
-
-
-class Warnings:
-    """A hook that passes events on and remembers the warnings."""
-
-    def __init__(self, report: Report) -> None:
-        self.report, self.texts = report, []
-
-    texts: list[str]
-
-    def __call__(self, event: Any) -> None:
-        if isinstance(event, Log) and event.level == "warning":
-            self.texts.append(event.text)
-        self.report(event)
-
-
-def _samples(job: Job, path: str, key: str, report: Warnings) -> tuple[Sample, ...]:
-    """List a folder's samples with their content keys; a file that cannot be opened is reported and left out."""
-    if not path:
-        return ()
-    try:
-        found = list_samples(job.root / path, report)
-    except DataError as error:
-        raise DataError(error.message, where=f"{key} {error.where}", hint=error.hint) from error
-    readable, failures = [], []
-    for sample in found:
-        try:
-            readable.append(replace(sample, key=sample_key(sample)))
-        except DataError as error:
-            failures.append(str(error))
-            report(Log(f"skipped: {error}", "warning", "dataset"))
-    if not readable:
-        raise DataError(f"none of the {len(found)} samples can be opened; the first one: {failures[0]}", where=key)
-    return tuple(readable)
-
-
-def _file_key(path: Path) -> str:
-    h = hashlib.blake2b(digest_size=16)
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                h.update(block)
-    except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror or error}", where=str(path), hint="give the path of an ONNX file") from error
-    return h.hexdigest()
-
-
 def record_key(job: Job, sources: Sources) -> str:
     """Return the key of a whole run: everything that can change its document or its artefacts.
 
@@ -186,7 +73,8 @@ def record_key(job: Job, sources: Sources) -> str:
         *("run", backend(), sources.model_key, settings, job.save_quantize_model, sources.warnings, job.name, job.variant),
         *([str(p), str(p.absolute())] for p in (job.model, job.root, job.output or Path())),
         job.output is None,
-        *([(s.name, s.key) for s in sources.calibration], [(s.name, s.key) for s in sources.debug]),
+        *([(s.name, s.key) for s in samples] for samples in sources.sets().values()),
+        [(name, entry.bits, entry.low, entry.high) for name, entry in sources.entries.items()],
     ]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 

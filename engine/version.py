@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 VERSION = "0.1.0"
@@ -14,6 +13,8 @@ VERSION = "0.1.0"
 @functools.cache
 def backend() -> str:
     """Name, as a hash, what float values depend on besides graph and data: us, the libraries that compute, the instruction set."""
+    from importlib.metadata import version  # it takes longer to load than the commands themselves
+
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")

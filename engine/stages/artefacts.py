@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..dataset import Sample, read_sample
-from ..errors import OutputError
+from ..dataset import Loaded, Sample, read_sample
+from ..errors import DataError, OutputError
 from ..export.artefacts import plan_outputs, write_model
 from ..export.dumps import DumpWriter
 from ..ir import Node, QGraph
@@ -33,17 +35,47 @@ def write_artefacts(output: Path, graph: QGraph, *, save: bool, soc: str) -> lis
     return write_model(graph, plan_outputs(output), save, soc=soc)
 
 
-def write_dumps(root: Path, measurer: Measurer, sample: Sample, shown_type: Callable[[Node], str]) -> list[Path]:
-    """Write the dumps of one sample below the project's folder and return the folder. Raises OutputError."""
-    specs = measurer.networks.inputs.specs
-    loaded = read_sample(sample, specs)
-    values, _ = measurer.values(loaded, local=False)
+@contextmanager
+def dumping(
+    root: Path, measurer: Measurer, samples: Sequence[Sample], shown_type: Callable[[Node], str], executor: Executor | None
+) -> Iterator[list[Path]]:
+    """Write the dumps of the first readable sample while the block runs; the folder appears when the block ends well.
+
+    Yields the folder written, if there is a sample. Raises OutputError.
+    """
+    if not samples:
+        yield []
+        return
+    measurer.compile(executor)
     nodes = [(n.name, shown_type(n)) for n in measurer.graph if n.name in measurer.tensors]
     folder = root / DUMP_FOLDER
-    with DumpWriter(folder, nodes, [s.name for s in specs]) as writer:
-        for spec in specs:
-            fed = PIXELS + spec.name if spec.name in measurer.networks.inputs.pictures else spec.name
-            writer.write_input(spec.name, values.feeds[fed])
-        for name, tensor in measurer.tensors.items():
-            writer.write(name, values.floats[tensor], values.levels[tensor], measurer.integers.qparams.get(tensor))
-    return [folder]
+    with DumpWriter(folder, nodes, [s.name for s in measurer.networks.inputs.specs]) as writer:
+        task = executor.submit(_fill, writer, measurer, samples) if executor else None
+        try:
+            yield [folder]
+        finally:
+            if task:
+                wait([task])  # nobody may write into a folder that is being removed
+        if task:
+            task.result()
+        else:
+            _fill(writer, measurer, samples)
+
+
+def _fill(writer: DumpWriter, measurer: Measurer, samples: Sequence[Sample]) -> None:
+    loaded = _first_readable(measurer, samples)
+    if loaded is None:
+        return
+    inputs = measurer.networks.inputs
+    values, _ = measurer.values(loaded, local=False)
+    for spec in inputs.specs:
+        writer.write_input(spec.name, values.feeds[PIXELS + spec.name if spec.name in inputs.pictures else spec.name])
+    for name, tensor in measurer.tensors.items():
+        writer.write(name, values.floats[tensor], values.levels[tensor], measurer.integers.qparams.get(tensor))
+
+
+def _first_readable(measurer: Measurer, samples: Sequence[Sample]) -> Loaded | None:
+    for sample in samples:
+        with suppress(DataError):  # measuring reports it
+            return read_sample(sample, measurer.networks.inputs.specs)
+    return None

@@ -1,0 +1,56 @@
+"""What every layer is asked to be, from the configuration and the file of the nodes' bits; and telling what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..bitfile import NAME, over, text_of
+from ..events import Log, Report
+from ..export.files import atomic_write
+from ..ir import Graph
+from ..plan import Plan, Resolved
+from ..quantize import LayerInfo, Quantized, shown_type
+from ..sources import Sources
+
+UNQUANTIZED = "QUANT_DATASET_PATH is not set: the model is converted without quantization"
+
+
+def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
+    """Return the decision for every layer; tell of names that match nothing, and of having nothing to calibrate on."""
+    config = sources.config
+    plan = over(Plan.of(config), sources.entries, bits=config.load_op_quant_bit, ranges=config.load_op_quant_min_max)
+    if not sources.calibration:
+        plan = replace(plan, default=replace(plan.default, skip=UNQUANTIZED.partition(":")[0]))
+        report(Log(UNQUANTIZED, "warning", "plan"))
+    resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
+    for text in resolved.unmatched:
+        report(Log(text, "warning", "plan"))
+    return resolved
+
+
+def tell_of_ranges(quantized: Quantized, resolved: Resolved, report: Report) -> None:
+    """Tell, in the vendor's words, of every range that was given; warn of one that has no effect."""
+    for info in quantized.layers:
+        choice = resolved.choices[info.name]
+        if choice.low is None and choice.high is None:
+            continue
+        if info.origin != "given":
+            why = f"it is float: {info.reason}" if info.reason else "its levels are those of its input"
+            report(Log(f"MIN and MAX of {info.name!r} have no effect: {why}", "warning", "plan"))
+            continue
+        low, high = (given if given is not None else seen for given, seen in ((choice.low, info.low), (choice.high, info.high)))
+        report(Log(f"Updata Node: {info.name}, MIN: {_plain(low)}, MAX: {_plain(high)}"))
+
+
+def _plain(value: float | None) -> str:
+    return f"{(value or 0.0) + 0.0:g}"
+
+
+def write_bits(root: Path, layers: Sequence[LayerInfo], sources: Sources, report: Report) -> Path:
+    """Write the width of every integer layer below the project's folder, keeping what a person gave; OutputError when it cannot be."""
+    effective = [(info.name, info.q.bits) for info in layers if info.q]
+    path = atomic_write(root / NAME, [text_of(effective, sources.entries).encode()])
+    report(Log(f"model quant info save in ./{NAME}"))
+    return path
