@@ -11,6 +11,7 @@ from ..ops.base import Operator, candidates
 from ..ops.view import Decline, Match, View
 from .protos import constant_type
 from .raw import RawGraph, reads
+from .reasons import no_integer_form
 
 FLOAT = "Float"
 """The type of a layer that onnxruntime runs as it is; `attrs["op_type"]` is what the source model calls it."""
@@ -48,6 +49,8 @@ def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
     other = next((k.dtype for k in map(view.type, view.features(node)) if k and _is_float(k) and k.dtype != "float32"), "")
     if other:
         return Decline(f"it computes in {other}")
+    if not view.features(node) and not node.captured:
+        return Decline("it computes from constants alone, too much to keep or not the same every time")
     declined: list[tuple[int, int, Decline]] = []
     for operator in candidates(node):
         answer = _ask(operator, node, view)
@@ -59,7 +62,7 @@ def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
         return Decline("the size of its input is known at run time only")
     if declined:
         return min(declined, key=lambda item: item[:2])[2]
-    return Decline(f"no integer form of {node.op} is known")
+    return Decline(no_integer_form(node))
 
 
 def _ask(operator: Operator, node: RawNode, view: View) -> Match | Decline:

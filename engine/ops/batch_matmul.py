@@ -29,6 +29,7 @@ class BatchMatMul(Operator):
 
     type = "BatchMatMul"
     sources = ("MatMul",)
+    priority = -1
 
     def match(self, raw: RawNode, view: View) -> Match | Decline:
         kinds = [view.type(t) for t in raw.inputs]

@@ -6,7 +6,7 @@ y[c] = sum_k w[c,k] * x[k] + b[c].  With batch normalization behind it: w' = w *
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from .window import pads_of, zero_pads
 
 class Conv2D(Operator):
     type = "Conv2D"
-    sources = ("Conv", "Pad")
+    sources: ClassVar[tuple[str, ...]] = ("Conv", "Pad")
 
     def match(self, raw: RawNode, view: View) -> Match | Decline:
         first: tuple[RawNode, ...] = ()
@@ -40,22 +40,27 @@ class Conv2D(Operator):
             return Decline("its weights are computed at run time")
         if weight.ndim != 4:
             return Decline(f"a convolution over {weight.ndim - 2} axes has no integer form here")
-        bias = view.const(raw.inputs[2]) if len(raw.inputs) > 2 and raw.inputs[2] else None
-        if len(raw.inputs) > 2 and raw.inputs[2] and bias is None:
-            return Decline("its bias is computed at run time")
         pads = pads_of(raw, view, weight.shape[2:])
         if pads is None or not view.is_float(raw.inputs[0]):
             return Decline("the type or size of its input is not known")
-        folded, tensor, absorbed = absorb_affine(view, raw.outputs[0], Affine(weight, bias))
-        act = activation.absorb(view, tensor, silu=True)
         attrs = {
             "strides": tuple(raw.attrs.get("strides") or (1, 1)),
             "dilations": tuple(raw.attrs.get("dilations") or (1, 1)),
             "pads": tuple(a + c for a, c in zip(pads, extra, strict=True)),
             "group": int(raw.attrs.get("group", 1)),
-            **act.attrs(),
         }
-        node = Node(self.type, act.tensor, (source,), (act.tensor,), attrs, folded.params(), act.inner)
+        return self._layer(raw, view, source, weight, attrs, first)
+
+    def _layer(
+        self, raw: RawNode, view: View, source: str, weight: Array, attrs: Mapping[str, Any], first: tuple[RawNode, ...] = ()
+    ) -> Match | Decline:
+        """Return the layer of a convolution with what follows it."""
+        bias = view.const(raw.inputs[2]) if len(raw.inputs) > 2 and raw.inputs[2] else None
+        if len(raw.inputs) > 2 and raw.inputs[2] and bias is None:
+            return Decline("its bias is computed at run time")
+        folded, tensor, absorbed = absorb_affine(view, raw.outputs[0], Affine(weight, bias))
+        act = activation.absorb(view, tensor, silu=True)
+        node = Node(self.type, act.tensor, (source,), (act.tensor,), {**attrs, **act.attrs()}, folded.params(), act.inner)
         return Match(node, (*first, raw, *absorbed, *act.absorbed))
 
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:

@@ -28,10 +28,10 @@ class Resize(Operator):
         source, target = view.type(raw.inputs[0]), view.type(raw.outputs[0])
         mode = raw.attrs.get("mode", "nearest")
         if mode != "nearest":
-            return Decline(f"{mode} interpolation has no integer form here")
+            return Decline(f"{mode} interpolation, or these options of it, have no integer form here")
         if source is None or target is None or source.dtype != "float32" or len(source.shape) != len(target.shape):
             return Decline("the type or size of its input or output is not known")
-        scales = _scales(raw, view, source.shape, target.shape)
+        scales = scales_of(raw, view, source.shape, target.shape)
         if isinstance(scales, Decline):
             return scales
         params: dict[str, Array] = {}
@@ -113,7 +113,7 @@ def _factors(indices: Mapping[str, Array], shape: Sequence[int]) -> tuple[int, .
     return tuple(factors)
 
 
-def _scales(raw: RawNode, view: View, source: Sequence[int], target: Sequence[int]) -> list[float] | Decline:
+def scales_of(raw: RawNode, view: View, source: Sequence[int], target: Sequence[int]) -> list[float] | Decline:
     """Return output size / input size of every axis as the operator means it: the scales it is given, else those of its sizes."""
     if raw.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         return Decline("it keeps the aspect ratio")

@@ -12,19 +12,22 @@ from ..numerics import Array
 from .view import Decline, View
 
 
-def pads_of(raw: RawNode, view: View, kernel: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """Return the explicit pads of a two-dimensional window operator, resolving auto_pad; None when the input's size is unknown."""
-    auto = raw.attrs.get("auto_pad", "NOTSET")
+def pads_of(raw: RawNode, view: View, kernel: Sequence[int]) -> tuple[int, ...] | None:
+    """Return the explicit pads of a window operator over as many axes as its kernel has, those before, then those after.
+
+    auto_pad is resolved; None when the input's size is unknown.
+    """
+    auto, axes = raw.attrs.get("auto_pad", "NOTSET"), len(kernel)
     if auto in ("NOTSET", ""):
-        pads = tuple(int(p) for p in raw.attrs.get("pads") or (0, 0, 0, 0))
-        return pads if len(pads) == 4 else None
+        pads = tuple(int(p) for p in raw.attrs.get("pads") or (0,) * (2 * axes))
+        return pads if len(pads) == 2 * axes else None
     if auto == "VALID":
-        return 0, 0, 0, 0
+        return (0,) * (2 * axes)
     kind = view.type(raw.inputs[0])
-    if kind is None or len(kind.shape) != 4:
+    if kind is None or len(kind.shape) != axes + 2:
         return None
-    strides = raw.attrs.get("strides") or (1, 1)
-    dilations = raw.attrs.get("dilations") or (1, 1)
+    strides = raw.attrs.get("strides") or (1,) * axes
+    dilations = raw.attrs.get("dilations") or (1,) * axes
     begin, end = [], []
     for size, k, stride, dilation in zip(kind.shape[2:], kernel, strides, dilations, strict=True):
         out = -(-size // stride)
@@ -32,7 +35,7 @@ def pads_of(raw: RawNode, view: View, kernel: Sequence[int]) -> tuple[int, int, 
         small = total // 2
         begin.append(small if auto == "SAME_UPPER" else total - small)
         end.append(total - small if auto == "SAME_UPPER" else small)
-    return begin[0], begin[1], end[0], end[1]
+    return (*begin, *end)
 
 
 def zero_pads(raw: RawNode, view: View) -> list[int] | None:

@@ -51,12 +51,14 @@ def test_a_gemm_computes_what_onnxruntime_computes(attrs: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("nodes", "constants", "why"),
     [
-        ([raw("MatMul", "x z")], {}, "both its operands are computed"),
-        ([raw("MatMul", "w x")], {"w": W}, "left operand is constant"),
-        ([raw("MatMul", "x w")], {"w": np.ones((2, 3, 4))}, "not one matrix"),
+        ([raw("Gemm", "x z")], {}, "both its operands are computed"),
+        ([raw("Gemm", "w x")], {"w": W}, "left operand is constant"),
+        ([raw("Gemm", "x w")], {"w": np.ones((2, 3, 4))}, "not one matrix"),
         ([raw("Gemm", "x w z")], {"w": W}, "bias is computed at run time, or not one number per channel"),
         ([raw("Gemm", "x w b")], {"w": W, "b": np.ones((2, 4))}, "not one number per channel"),
-        ([raw("MatMul", "u w")], {"w": W}, "type or shape of its input"),
+        ([raw("Gemm", "u w")], {"w": W}, "type or shape of its input"),
+        ([raw("MatMul", "x u")], {}, "types of its operands are not known"),
+        ([raw("MatMul", "x v")], {"v": np.ones(3)}, "one is a vector"),
     ],
 )
 def test_a_matmul_says_why_it_declines(nodes: list[Any], constants: dict[str, Any], why: str) -> None:

@@ -90,7 +90,7 @@ def test_a_mean_over_height_and_width_is_a_global_pool(nodes: list[Any], constan
 @pytest.mark.parametrize("attrs", [{"axes": [1]}, {"axes": [1, 2, 3]}, {}])
 def test_any_other_mean_is_no_global_pool(attrs: dict[str, Any]) -> None:
     nodes = [raw("ReduceMean", "x", **attrs)]
-    assert "no mean over height and width" in reason(nodes, view(nodes, {"x": PICTURE, "y": (1, 2)}))
+    assert matched(nodes, view(nodes, {"x": PICTURE, "y": (1, 2)})).node.op == "ReduceMean"
 
 
 def test_a_concat_takes_duplicates_and_constants_and_a_negative_axis() -> None:
@@ -202,7 +202,7 @@ def test_the_first_resize_takes_the_pixel_after_when_it_shrinks(scale: float, in
 @pytest.mark.parametrize(
     ("node", "why"),
     [
-        (raw("Resize", "x - s", mode="linear"), "linear interpolation"),
+        (raw("Resize", "x - s", mode="linear", antialias=1), "linear interpolation"),
         (raw("Resize", "x - s", mode="cubic"), "cubic interpolation"),
         (raw("Resize", "x - z"), "computed at run time"),
         (raw("Resize", "x - s", coordinate_transformation_mode="tf_crop_and_resize"), "tf_crop_and_resize"),

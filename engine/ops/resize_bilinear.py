@@ -1,0 +1,154 @@
+"""ResizeBilinear: linear interpolation along each axis that changes, with weights in fixed point.
+
+Output position o lies at x = the coordinate transformation of o, kept inside the input, between the pixels i = floor(x) and i + 1. Their
+weights are w = rint((x - i) * 2^k) and 2^k - w, so that along `a` axes
+
+    y = rint(float32(acc) * 2^(-k a)) + z,   acc = the exact sum of (q - z) times its weights;
+
+the result lies between the pixels, so the quantization stays. k is 8 where that is exact (any resize by a power of two), else 11 for
+features of up to 8 bits, which fits a board's 32-bit sums, and 18 for wider ones. Source: ONNX operator Resize.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..ir import Node, QNode, RawNode, TensorType
+from ..numerics import FLOAT_EXACT, Array, requantize
+from .base import Example, Operator, Origin, Parameters, Shared, qnode, quantization, random_levels, random_params
+from .batch_matmul import DOUBLE, DOUBLE_EXACT
+from .linear import FLOAT, reach
+from .lowering import Builder
+from .resize import TRANSFORMS, scales_of
+from .view import Decline, Match, View
+
+COARSE, FINE, WIDE = 8, 11, 18
+
+
+class ResizeBilinear(Operator):
+    """`axes` lists those that change; for each of their output positions, `x<axis>` tells where in the input it lies.
+
+    Of an integer layer, `i<axis>` are the pixels before and `w<axis>` the weights of those behind, in units of 2^-k.
+    """
+
+    type = "ResizeBilinear"
+    sources = ("Resize", "Upsample")
+    priority = 1
+
+    def match(self, raw: RawNode, view: View) -> Match | Decline:
+        source, target = view.type(raw.inputs[0]), view.type(raw.outputs[0])
+        if raw.attrs.get("mode", "nearest") not in ("linear", "bilinear") or raw.attrs.get("antialias"):
+            return Decline("it is no plain linear interpolation")
+        if source is None or target is None or source.dtype != "float32" or len(source.shape) != len(target.shape):
+            return Decline("the type or size of its input or output is not known")
+        scales = scales_of(raw, view, source.shape, target.shape)
+        if isinstance(scales, Decline):
+            return scales
+        old = raw.op == "Upsample" or raw.opset == 10
+        transform = "asymmetric" if old else str(raw.attrs.get("coordinate_transformation_mode", "half_pixel"))
+        if transform not in TRANSFORMS:
+            return Decline(f"{transform} has no integer form here")
+        params: dict[str, Array] = {}
+        for axis, (n, out, scale) in enumerate(zip(source.shape, target.shape, scales, strict=True)):
+            if n != out or scale != 1.0:
+                params[f"x{axis}"] = positions(transform, n, out, scale)
+        axes, rank = tuple(int(name[1:]) for name in params), len(source.shape)
+        if not axes or min(axes) < rank - 2:
+            return Decline("it changes other axes than the last two")
+        attrs = {"axes": axes, "rank": rank, "transform": transform, "scales": tuple(scales), "shape": target.shape}
+        return Match(Node(self.type, raw.outputs[0], raw.inputs[:1], raw.outputs[:1], attrs, params), (raw,))
+
+    def origin(self, node: Node) -> Origin:
+        return Shared()
+
+    def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
+        scales, shape = np.array(node.attrs["scales"], np.float32), node.attrs["shape"]
+        made = np.floor(scales * np.array(types[node.inputs[0]].shape, np.float32))
+        # sizes that no scale of float32 gives were asked for as sizes
+        size = ("", b.const(scales)) if tuple(made) == shape else ("", "", b.const(shape, np.int64))
+        how = {"mode": "linear", "coordinate_transformation_mode": node.attrs["transform"]}
+        b.finish(b.op("Resize", node.inputs[0], *size, **how), node.outputs[0])
+
+    def quantize(self, node: Node, p: Parameters) -> QNode | Decline:
+        (source,), axes, shape = p.features(), node.attrs["axes"], p.types[node.inputs[0]].shape
+        k = COARSE if all(_fits(node.params[f"x{a}"], COARSE) for a in axes) else FINE if source.bits <= 8 else WIDE
+        bound = reach(source) << (k * len(axes))
+        if bound >= DOUBLE_EXACT:
+            return Decline(f"its sums over {len(axes)} axes are too long to be exact")
+        arrays: dict[str, Array] = {}
+        for axis in axes:
+            x = node.params[f"x{axis}"]
+            low = arrays[f"i{axis}"] = np.floor(x).astype(np.int32)
+            arrays[f"w{axis}"] = np.rint((x - low) * (1 << k)).astype(np.int32)
+        attrs = {"axes": axes, "sizes": tuple(shape[a] for a in axes), "rank": node.attrs["rank"], "k": k, "bound": bound}
+        return qnode(self.type, node, p, attrs, **arrays)
+
+    def lower_int(self, q: QNode, b: Builder) -> None:
+        (source,), target = quantization(q)
+        exact = q.attrs["bound"] < FLOAT_EXACT
+        value = b.centre(q.inputs[0], source)
+        if not exact:
+            value = b.op("Cast", value, to=DOUBLE)
+        for axis, n in zip(q.attrs["axes"], q.attrs["sizes"], strict=True):
+            weights = matrix(q.arrays[f"i{axis}"], q.arrays[f"w{axis}"], n, q.attrs["k"]).astype(np.float32 if exact else np.float64)
+            last = axis == q.attrs["rank"] - 1
+            value = b.op("MatMul", value, b.const(weights.T)) if last else b.op("MatMul", b.const(weights), value)
+        acc = b.accumulator(value)
+        b.finish(b.requantize(acc if exact else b.op("Cast", acc, to=FLOAT), _unit(q), target), q.outputs[0])
+
+    def reference(self, q: QNode, inputs: Sequence[Array]) -> tuple[Array, Array]:
+        (source,), target = quantization(q)
+        acc = inputs[0].astype(np.int64) - source.zero
+        one = 1 << q.attrs["k"]
+        for axis, n in zip(q.attrs["axes"], q.attrs["sizes"], strict=True):
+            low, weight = (q.arrays[f"{name}{axis}"].astype(np.int64) for name in "iw")
+            along = weight.reshape(-1, *([1] * (acc.ndim - 1 - axis)))
+            acc = np.take(acc, low, axis) * (one - along) + np.take(acc, np.minimum(low + 1, n - 1), axis) * along
+        return acc, requantize(acc, _unit(q), target)
+
+    def macs(self, node: Node, types: Mapping[str, TensorType]) -> int:
+        return int(2 * len(node.attrs["axes"]) * types[node.outputs[0]].size)
+
+    def example(self, rng: np.random.Generator, bits: int) -> Example:
+        shape = (1, 2, int(rng.integers(1, 7)), int(rng.integers(1, 7)))
+        made, params = list(shape), {}
+        transform = str(rng.choice(sorted(TRANSFORMS)))
+        for axis in (2, 3)[int(rng.integers(2)) :]:
+            made[axis] = int(rng.choice([2 * shape[axis], 1, 5, 9]))
+            params[f"x{axis}"] = positions(transform, shape[axis], made[axis], made[axis] / shape[axis])
+        scales = tuple(m / n for m, n in zip(made, shape, strict=True))
+        axes = tuple(int(name[1:]) for name in params)
+        attrs = {"axes": axes, "rank": 4, "transform": transform, "scales": scales, "shape": tuple(made)}
+        source = random_params(rng, bits)
+        node = Node(self.type, "y", ("x",), ("y",), attrs, params)
+        types = {"x": TensorType(shape), "y": TensorType(tuple(made))}
+        return Example(node, types, (source,), source, (random_levels(rng, source, shape),))
+
+
+def positions(transform: str, n: int, out: int, scale: float) -> Array:
+    """Return where each of `out` output positions lies among the `n` of the input, float64 in [0, n - 1]."""
+    x = TRANSFORMS[transform](np.arange(out, dtype=np.float64), scale, n, out, np.float64)
+    if transform == "half_pixel_symmetric":
+        x = x + n / 2 * (1 - out / (scale * n))
+    return np.clip(x, 0, n - 1)
+
+
+def matrix(low: Array, weight: Array, n: int, k: int) -> Array:
+    """Return the interpolation between pixels `low` and `low + 1` of `n` as a matrix (positions, n); each row adds up to 2^k."""
+    table = np.zeros((len(low), n))
+    rows = np.arange(len(low))
+    table[rows, low] = (1 << k) - weight
+    table[rows, np.minimum(low + 1, n - 1)] += weight
+    return table
+
+
+def _fits(x: Array, k: int) -> bool:
+    """Tell whether positions are multiples of 2^-k."""
+    return bool(np.all(x * (1 << k) % 1.0 == 0.0))
+
+
+def _unit(q: QNode) -> Array:
+    """Return the multiplier of the requantization: a power of two."""
+    return np.asarray(2.0 ** (-q.attrs["k"] * len(q.attrs["axes"])), np.float32)
