@@ -167,15 +167,13 @@ SCHEMA: tuple[Key, ...] = (
         "WEIGHT_FAKE_QUANT",
         "flag",
         False,
-        "Quantize the weights only, to see whether they lose the accuracy.",
-        implemented=False,
+        "Quantize the weights only, to see whether they lose the accuracy; no model is written.",
     ),
     Key(
         "FEATURE_FAKE_QUANT",
         "flag",
         False,
-        "Quantize the activations only, to see whether they lose the accuracy.",
-        implemented=False,
+        "Quantize the activations only, to see whether they lose the accuracy; no model is written.",
     ),
     Key(
         "WEIGHT_CORRECT_PATH",

@@ -28,7 +28,7 @@ from .sources import Job, Sources, Warnings
 from .stages.artefacts import check_output, dumping, write_artefacts
 from .stages.calibration import method_of, observe, range_finders
 from .stages.measuring import Measurer, SampleResult
-from .stages.planning import resolve, tell_of_ranges, write_bits
+from .stages.planning import resolve, simulated, tell_of_ranges, write_bits
 from .store import Store
 
 
@@ -77,16 +77,17 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
             step=lambda done, total: told(Progress("ComputeScale", done, total)),
         )
     tell_of_ranges(quantized, resolved, told)
-    rows = layer_rows(graph, quantized, resolved)
+    shown = simulated(graph, quantized, resolved, sources.config, told)
+    rows = layer_rows(graph, shown, resolved)
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
-    measurer = Measurer(networks, quantized, float_keys, keys(quantized.graph, leaves, "int"), store)
-    with dumping(job.root, measurer, sources.debug, shown_type, executor) as dumped:
+    measurer = Measurer(networks, shown, float_keys, keys(shown.graph, leaves, "int"), store)
+    with dumping(job.root, measurer, sources.debug if shown is quantized else (), shown_type, executor) as dumped:
         with clock.stage("measure"):
             results = list(_measure(measurer, sources, executor, told))
         with clock.stage("export"):  # last: a run that fails leaves the artefacts of the one before
             artefacts = []
-            if job.output is not None:
+            if job.output is not None and shown is quantized:
                 artefacts = write_artefacts(job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
             told(Progress("WriteModel", 1, 1))
             if sources.config.save_op_quant_bit:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bitfile import NAME, over, text_of
+from ..config import Config
 from ..events import Log, Report
 from ..export.files import atomic_write
+from ..fake import faked
 from ..ir import Graph
 from ..plan import Plan, Resolved
 from ..quantize import LayerInfo, Quantized, shown_type
@@ -46,6 +48,17 @@ def tell_of_ranges(quantized: Quantized, resolved: Resolved, report: Report) -> 
 
 def _plain(value: float | None) -> str:
     return f"{(value or 0.0) + 0.0:g}"
+
+
+def simulated(graph: Graph, quantized: Quantized, resolved: Resolved, config: Config, report: Report) -> Quantized:
+    """Return the network to measure: `quantized` itself, or, for WEIGHT_FAKE_QUANT and FEATURE_FAKE_QUANT, its fake of one side."""
+    weights, features = config.weight_fake_quant, config.feature_fake_quant
+    if not (weights or features):
+        return quantized
+    asked = " and ".join(k for k, on in (("WEIGHT_FAKE_QUANT", weights), ("FEATURE_FAKE_QUANT", features)) if on)
+    sides = "weights and features are" if weights and features else "only weights are" if weights else "only features are"
+    report(Log(f"{asked}: {sides} quantized, computed in float; no model and no dumps are written", "warning", "plan"))
+    return faked(graph, quantized, resolved, weights=weights, features=features)
 
 
 def write_bits(root: Path, layers: Sequence[LayerInfo], sources: Sources, report: Report) -> Path:
