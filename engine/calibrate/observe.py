@@ -206,7 +206,7 @@ def _exponent(magnitude: float) -> int:
 
 def _coarser(bins: NDArray[np.int64], steps: int) -> NDArray[np.int64]:
     """Return the full histogram with bins 2**steps times as wide, zero still in the middle."""
-    if not steps:
+    if not steps or not bins.any():
         return bins
     group = 1 << min(steps, HALF.bit_length() - 1)
     sums = bins.reshape(-1, group).sum(axis=1)

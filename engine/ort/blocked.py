@@ -119,6 +119,7 @@ def block_size() -> int:
     with tempfile.TemporaryDirectory(prefix="magik-") as folder:
         options = ort.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = 1
         options.optimized_model_filepath = f"{folder}/probe.onnx"
         ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         proto = onnx.load(options.optimized_model_filepath)
@@ -127,6 +128,7 @@ def block_size() -> int:
     proto.graph.output[0].type.CopyFrom(helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None))
     options = ort.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = 1
     try:
         found = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
     except Exception:  # noqa: BLE001 - whatever onnxruntime says: without the probe there is no blocked layout

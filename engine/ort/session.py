@@ -121,6 +121,7 @@ class Program:
                 if out.name in crossing and out.name not in self.types and out.type in _ORT_TYPES:
                     unshaped[out.name] = _ORT_TYPES[out.type]
         self._local = threading.local()
+        self._idle: list[Runner] = []
 
     def pieces(self, tensor: str, value: Array) -> list[Array]:
         """Return a value this program made as arrays that hold each element once, in any order, with as little copying as can be."""
@@ -137,40 +138,40 @@ class Program:
         return value.swapaxes(0, 1).reshape(value.shape[1], -1)[:, ::stride]
 
     def nhwc_value(self, tensor: str, value: Array) -> Array:
-        """Return a value this program made as contiguous NHWC when it has rank 4, as it is otherwise.
-
-        The result lies in a buffer of this thread and is valid until the thread asks for the same tensor again.
-        """
-        found = self.blocked.get(tensor)
-        if found:
-            shelf: dict[str, Array] = self._local.__dict__.setdefault("shelf", {})
-            out = shelf.get(tensor)
-            if out is None:
-                out = shelf[tensor] = np.empty((value.shape[0], *value.shape[2:], found.channels), value.dtype)
-            return unblock(value, found.channels, out)
-        if value.ndim == 4 and tensor not in self.nhwc:
-            return np.ascontiguousarray(value.transpose(0, 2, 3, 1))
-        return value
+        """Return a value this program made as `Runner.nhwc` does, in a buffer of this thread."""
+        return self._own_runner().nhwc(tensor, value)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run on this thread's buffers and return the wanted tensors; they are valid until this thread's next run.
+        """Run as `Runner.run` does, on buffers of this thread: what it returns is valid until this thread's next run."""
+        return self._own_runner().run(feeds)
 
-        Tensors in `self.nhwc` are fed and returned as contiguous NHWC arrays, those in `self.blocked` in onnxruntime's blocks.
-        """
-        runner = getattr(self._local, "runner", None)
+    def _own_runner(self) -> Runner:
+        runner: Runner | None = getattr(self._local, "runner", None)
         if runner is None:
             runner = self._local.runner = Runner(self)
-        return runner.run(feeds)
+        return runner
+
+    def borrow(self) -> Runner:
+        """Return a runner nobody else uses, until `give_back`: its values may travel from the thread that made them to another."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Runner(self)
+
+    def give_back(self, runner: Runner) -> None:
+        """Take a runner back; its values are no longer valid."""
+        self._idle.append(runner)
 
 
 class Runner:
-    """One thread's bindings and buffers of a program."""
+    """Bindings and buffers for one run of a program at a time."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.values: dict[str, Array] = {}
         self.bindings: list[tuple[Any, Any, dict[str, str], list[tuple[str, str]]]] = []
         self.held: list[Any] = []
+        self.shelf: dict[str, Array] = {}
         for part, session in program.parts:
             binding = session.io_binding()
             inputs = {border_name(t, program.nhwc): t for t in part.reads}
@@ -202,7 +203,23 @@ class Runner:
             shape = (shape[0], -(-shape[1] // size) * size, *shape[2:])
         return np.zeros(shape, _ORT_TYPES.get(out.type, kind.dtype))
 
+    def nhwc(self, tensor: str, value: Array) -> Array:
+        """Return a value of this runner as contiguous NHWC when it has rank 4, as it is otherwise; valid until asked for again."""
+        found = self.program.blocked.get(tensor)
+        if found:
+            out = self.shelf.get(tensor)
+            if out is None:
+                out = self.shelf[tensor] = np.empty((value.shape[0], *value.shape[2:], found.channels), value.dtype)
+            return unblock(value, found.channels, out)
+        if value.ndim == 4 and tensor not in self.program.nhwc:
+            return np.ascontiguousarray(value.transpose(0, 2, 3, 1))
+        return value
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run and return the wanted tensors, valid until the next run.
+
+        Tensors in the program's `nhwc` are fed and returned as contiguous NHWC arrays, those in `blocked` in onnxruntime's blocks.
+        """
         values: dict[str, Array] = {**self.values, **feeds}
         for session, binding, inputs, loose in self.bindings:
             for fed, name in inputs.items():
@@ -244,6 +261,6 @@ def run_steps(builder: Builder, feeds: Mapping[str, Array], wanted: Sequence[str
     """Run lowered steps once on arrays in model layout and return the wanted tensors: for tests and for one-off questions."""
     types = {t: TensorType(v.shape, v.dtype.name) for t, v in feeds.items()}
     kinds = {t: TensorType(v.shape, v.dtype.name) for t, v in builder.constants.items()}
-    program = Program(builder, types, wanted, types=kinds, opsets=opsets)
+    program = Program(builder, types, wanted, types=kinds, opsets=opsets, threads=1)
     found = program.run(feeds)
     return [np.array(found[t]) for t in wanted]

@@ -67,11 +67,12 @@ def _fill(writer: DumpWriter, measurer: Measurer, samples: Sequence[Sample]) -> 
     if loaded is None:
         return
     inputs = measurer.networks.inputs
-    values, _ = measurer.values(loaded, local=False)
+    values = measurer.values(loaded, local=False)
     for spec in inputs.specs:
         writer.write_input(spec.name, values.feeds[PIXELS + spec.name if spec.name in inputs.pictures else spec.name])
     for name, tensor in measurer.tensors.items():
         writer.write(name, values.floats[tensor], values.levels[tensor], measurer.integers.qparams.get(tensor))
+    values.release()
 
 
 def _first_readable(measurer: Measurer, samples: Sequence[Sample]) -> Loaded | None:

@@ -7,9 +7,10 @@ chunk, and a configuration that changes only methods or bits reads no picture at
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,8 @@ from ..dataset import InputSpec, Loaded, Sample, read_sample
 from ..errors import DataError, WorkError
 from ..events import Log, Progress, Report
 from ..ir import digest
-from ..ort.session import Program
+from ..numerics import Array
+from ..ort.session import Program, Runner
 from ..plan import Choice
 from ..quantize import Range
 from ..simulate import Networks
@@ -30,9 +32,6 @@ from .fan import in_order
 
 CHUNK = 8
 """Samples whose observations are stored together, on average; never more than twice as many."""
-
-RUN = 4
-"""Samples that one task observes, one after the other."""
 
 COUNTED = 1 << 14
 """Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k odd so that it wanders
@@ -66,26 +65,23 @@ def observe(
     what = sorted(tensor_keys[t] for t in tensors)
     places = [digest("observe", backend(), COUNTED, _spec_key(networks), what, [s.key for s in chunk]) for chunk in chunks]
     known = [store.has(place) for place in places]  # read one by one below: together they would grow with the samples
-    run = _Runner(networks, tensors)
-    pieces = [[chunk[i : i + RUN] for i in range(0, len(chunk), RUN)] for chunk in chunks]
-    work = [piece for stored, parts in zip(known, pieces, strict=True) if not stored for piece in parts]
-    if work:
-        run.program()
-    results = in_order(run, work, executor)
+    source = _Source(networks, tensors)
+    fresh = [s for stored, chunk in zip(known, chunks, strict=True) if not stored for s in chunk]
+    made = in_order(source.run, fresh, executor)
     total = {t: Observer() for t in tensors}
     done, read = 0, 0
     failures: list[str] = []
-    for place, stored, parts in zip(places, known, pieces, strict=True):
-        made = []
-        found = _load(store, place, tensor_keys, tensors) if stored else None
-        for piece in parts:
-            if found is None:
-                made.append(run(piece) if stored else next(results))
-            done += len(piece)
-            report(Progress("CollectFeatureDistribution", done, len(samples)))
-        chunk = found or _merge(made, tensors)
-        if found is None:
+
+    def tell(count: int) -> None:
+        report(Progress("CollectFeatureDistribution", done + count, len(samples)))
+
+    for place, stored, part in zip(places, known, chunks, strict=True):
+        chunk = _load(store, place, tensor_keys, tensors) if stored else None
+        if chunk is None:
+            chunk = source.observe(map(source.run, part) if stored else itertools.islice(made, len(part)), tell)
             _save(store, place, tensor_keys, chunk)
+        done += len(part)
+        tell(0)
         for tensor, seen in chunk.observations.items():
             total[tensor].absorb(seen)
         for failure in chunk.failures:
@@ -119,56 +115,60 @@ def read(sample: Sample, specs: Sequence[InputSpec]) -> Loaded:
     return loaded
 
 
-class _Runner:
-    """Observes samples on the float program, compiled when the first one needs it."""
+Run = tuple[Runner, Mapping[str, Array]]
+"""The values of one sample, and the runner whose buffers they lie in."""
+
+
+class _Source:
+    """Runs samples on the float program (compiled when the first one needs it) and observes what they give.
+
+    Running is onnxruntime's, on the executor's threads; observing is numpy's, on the caller's thread: side by side they do not wait for
+    one another.
+    """
 
     def __init__(self, networks: Networks, tensors: Sequence[str]) -> None:
         self.networks, self.tensors = networks, tensors
 
-    def program(self) -> Program:
-        return self.networks.floats()
-
-    def __call__(self, samples: Sequence[Sample]) -> Chunk:
-        """Observe a few samples; one that cannot be read gives a failure."""
-        observers = {t: Observer() for t in self.tensors}
-        failures = []
-        for sample in samples:
-            try:
-                self._observe(sample, observers)
-            except DataError as error:
-                failures.append(str(error))
-        return Chunk({t: o.result() for t, o in observers.items()}, tuple(failures), len(samples) - len(failures))
-
-    def _observe(self, sample: Sample, observers: Mapping[str, Observer]) -> None:
-        loaded = read(sample, self.networks.inputs.specs)
+    def run(self, sample: Sample) -> Run | str:
+        """Return the values of one sample; of one that cannot be read, the reason."""
+        try:
+            loaded = read(sample, self.networks.inputs.specs)
+        except DataError as error:
+            return str(error)
         feeds = self.networks.inputs.feeds(loaded)
-        program = self.program()
-        values = {**program.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}
-        for tensor, observer in observers.items():
-            value = values[tensor]
-            stride = odd_stride(self.networks.graph.types[tensor].size) if value.ndim == 4 else 1
-            if stride == 1:
-                for piece in program.pieces(tensor, value):
-                    observer.update(piece)
+        runner = self.networks.floats().borrow()
+        return runner, {**runner.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}
+
+    def observe(self, runs: Iterable[Run | str], tell: Callable[[int], None]) -> Chunk:
+        """Observe a chunk of samples that have been run."""
+        observers = {t: Observer() for t in self.tensors}
+        failures, count = [], 0
+        for count, found in enumerate(runs, 1):
+            if isinstance(found, str):
+                failures.append(found)
                 continue
+            runner, values = found
+            for tensor, observer in observers.items():
+                self._observe(runner.program, tensor, values[tensor], observer)
+            runner.program.give_back(runner)
+            tell(count)
+        return Chunk({t: o.result() for t, o in observers.items()}, tuple(failures), count - len(failures))
+
+    def _observe(self, program: Program, tensor: str, value: Array, observer: Observer) -> None:
+        stride = odd_stride(self.networks.graph.types[tensor].size) if value.ndim == 4 else 1
+        if stride == 1:
             for piece in program.pieces(tensor, value):
-                observer.extremes(piece)
-            observer.count_part(program.thinned(tensor, value, stride))
+                observer.update(piece)
+            return
+        for piece in program.pieces(tensor, value):
+            observer.extremes(piece)
+        observer.count_part(program.thinned(tensor, value, stride))
 
 
 def odd_stride(size: int) -> int:
     """Return the largest odd k that still leaves about COUNTED of `size` values; 1 for small tensors."""
     k = max(1, size // COUNTED)
     return k - 1 + k % 2
-
-
-def _merge(parts: Sequence[Chunk], tensors: Sequence[str]) -> Chunk:
-    merged = {t: Observer() for t in tensors}
-    for part in parts:
-        for tensor, observation in part.observations.items():
-            merged[tensor].absorb(observation)
-    failures = tuple(f for part in parts for f in part.failures)
-    return Chunk({t: o.result() for t, o in merged.items()}, failures, sum(part.samples for part in parts))
 
 
 def _spec_key(networks: Networks) -> str:

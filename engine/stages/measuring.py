@@ -17,7 +17,7 @@ from ..dataset import Loaded, Sample
 from ..errors import DataError
 from ..ir import Graph, QGraph, digest
 from ..numerics import Array
-from ..ort.session import Program
+from ..ort.session import Program, Runner
 from ..quantize import Quantized
 from ..simulate import LOCAL, PIXELS, Networks
 from ..store import Store
@@ -37,11 +37,18 @@ class SampleResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Values:
-    """Everything one sample made, for dumps: float values, integer levels, what was fed."""
+    """Everything one sample made: what was fed, float values, integer levels, levels of each layer alone under LOCAL + tensor."""
 
     feeds: Mapping[str, Array]
     floats: Mapping[str, Array]
     levels: Mapping[str, Array]
+    alone: Mapping[str, Array]
+    runners: tuple[Runner, ...]
+
+    def release(self) -> None:
+        """Give the buffers back: the arrays are no longer valid."""
+        for runner in self.runners:
+            runner.program.give_back(runner)
 
 
 def measured_layers(graph: Graph) -> tuple[str, ...]:
@@ -76,13 +83,17 @@ class Measurer:
         return self._programs
 
     def results(self, samples: Sequence[Sample], executor: Executor | None = None) -> Iterator[SampleResult]:
-        """Yield each sample's metrics in order, from the store where they are known."""
+        """Yield each sample's metrics in order, from the store where they are known.
+
+        The networks run on the executor's threads, the metrics are taken on the caller's: side by side they do not wait for one another.
+        """
         if any(self._known(s) is None for s in samples):
             self.compile(executor)
-        yield from in_order(self.sample, samples, executor)
+        for made in in_order(self._run, samples, executor):
+            yield made if isinstance(made, SampleResult) else self._measured(*made)
 
-    def sample(self, sample: Sample) -> SampleResult:
-        """Measure one sample; a sample that cannot be read gives its failure."""
+    def _run(self, sample: Sample) -> SampleResult | tuple[Sample, Values]:
+        """Run one sample, unless it is known or cannot be read: then its result is complete already."""
         known = self._known(sample)
         if known is not None:
             return known
@@ -90,32 +101,36 @@ class Measurer:
             loaded = read(sample, self.networks.inputs.specs)
         except DataError as error:
             return SampleResult(sample, {}, str(error))
-        values, alone = self.values(loaded)
-        found = {name: self._layer(tensor, values, alone) for name, tensor in self.tensors.items()}
+        return sample, self.values(loaded)
+
+    def _measured(self, sample: Sample, values: Values) -> SampleResult:
+        found = {name: self._layer(tensor, values) for name, tensor in self.tensors.items()}
+        values.release()
         self.store.put(self._place(sample), msgspec.json.encode(list(found.values())))
         return SampleResult(sample, found)
 
-    def values(self, loaded: Loaded, *, local: bool = True) -> tuple[Values, Mapping[str, Array]]:
-        """Run one loaded sample; the arrays are this thread's buffers and live until its next sample."""
+    def values(self, loaded: Loaded, *, local: bool = True) -> Values:
+        """Run one loaded sample; the arrays are valid until `Values.release`."""
         floats, integers, alone = self.compile()
         given = self.networks.inputs.feeds(loaded)
-        made = floats.run(given)
+        runner, quantized = floats.borrow(), integers.borrow()
+        made = runner.run(given)
         needed = {*self.tensors.values(), *(alone[1] if alone else ())}
-        real = {t: floats.nhwc_value(t, v) for t, v in made.items() if t in needed}
+        real = {t: runner.nhwc(t, v) for t, v in made.items() if t in needed}
         real |= {t: v for t, v in given.items() if not t.startswith(PIXELS)}
-        levels = integers.run({t.removeprefix(PIXELS): v for t, v in given.items()})
-        apart: Mapping[str, Array] = {}
-        if alone and local:
-            program, fed = alone
-            pixels = {t: given[PIXELS + t] for t in self.networks.inputs.pictures}
-            apart = program.run({**pixels, **{t: real[t] for t in fed}})
-        return Values(given, real, levels), apart
+        levels = quantized.run({t.removeprefix(PIXELS): v for t, v in given.items()})
+        if not (alone and local):
+            return Values(given, real, levels, {}, (runner, quantized))
+        program, fed = alone
+        apart = program.borrow()
+        pixels = {t: given[PIXELS + t] for t in self.networks.inputs.pictures}
+        return Values(given, real, levels, apart.run({**pixels, **{t: real[t] for t in fed}}), (runner, quantized, apart))
 
-    def _layer(self, tensor: str, values: Values, alone: Mapping[str, Array]) -> tuple[Measured, Local]:
+    def _layer(self, tensor: str, values: Values) -> tuple[Measured, Local]:
         x, y, q = values.floats[tensor], values.levels[tensor], self.integers.qparams.get(tensor)
         if q is None:
             return measure_floats(x, y), Local()
-        one = alone.get(LOCAL + tensor)
+        one = values.alone.get(LOCAL + tensor)
         return measure(x, y, q), cosine_only(x, one, q) if one is not None else Local()
 
     def _place(self, sample: Sample) -> str:
