@@ -30,6 +30,7 @@ COARSE, FINE, WIDE = 8, 11, 18
 class ResizeBilinear(Operator):
     """`axes` lists those that change; for each of their output positions, `x<axis>` tells where in the input it lies.
 
+    `scales` is empty where the model gives sizes: no scale in float32 is sure to give them.
     Of an integer layer, `i<axis>` are the pixels before and `w<axis>` the weights of those behind, in units of 2^-k.
     """
 
@@ -54,20 +55,19 @@ class ResizeBilinear(Operator):
         for axis, (n, out, scale) in enumerate(zip(source.shape, target.shape, scales, strict=True)):
             if n != out or scale != 1.0:
                 params[f"x{axis}"] = positions(transform, n, out, scale)
+        sized = raw.op == "Resize" and len(raw.inputs) > 3 and bool(raw.inputs[3])
         axes, rank = tuple(int(name[1:]) for name in params), len(source.shape)
         if not axes or min(axes) < rank - 2:
             return Decline("it changes other axes than the last two")
-        attrs = {"axes": axes, "rank": rank, "transform": transform, "scales": tuple(scales), "shape": target.shape}
+        attrs = {"axes": axes, "rank": rank, "transform": transform, "scales": () if sized else tuple(scales), "shape": target.shape}
         return Match(Node(self.type, raw.outputs[0], raw.inputs[:1], raw.outputs[:1], attrs, params), (raw,))
 
     def origin(self, node: Node) -> Origin:
         return Shared()
 
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
-        scales, shape = np.array(node.attrs["scales"], np.float32), node.attrs["shape"]
-        made = np.floor(scales * np.array(types[node.inputs[0]].shape, np.float32))
-        # sizes that no scale of float32 gives were asked for as sizes
-        size = ("", b.const(scales)) if tuple(made) == shape else ("", "", b.const(shape, np.int64))
+        scales, shape = node.attrs["scales"], node.attrs["shape"]
+        size = ("", b.const(scales, np.float32)) if scales else ("", "", b.const(shape, np.int64))
         how = {"mode": "linear", "coordinate_transformation_mode": node.attrs["transform"]}
         b.finish(b.op("Resize", node.inputs[0], *size, **how), node.outputs[0])
 

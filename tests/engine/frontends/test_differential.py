@@ -21,7 +21,7 @@ from engine.ops.base import REGISTRY
 from tests.engine.frontends.models import run_graph, run_original
 
 OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 20, 21, 22)
-SEEDS = range(98)
+SEEDS = range(266)
 Shape = tuple[int, ...]
 
 
@@ -230,6 +230,80 @@ def layout(d: Draft) -> None:
         d.then("Reshape", d.op("Mul", size, d.const(np.ones(4, np.int64))))
 
 
+def product(d: Draft) -> None:
+    """The core of attention; its softmax is there half of the time."""
+    c, h, w = d.shape[1:]
+    scores = d.op("MatMul", d.last, d.op("Transpose", d.last, perm=[0, 1, 3, 2]))
+    scores = d.op("Div", scores, d.const(np.float32(np.sqrt(w))))
+    if d.rng.integers(2):
+        scores = d.op("Softmax", scores, axis=3)
+    d.last = d.op("MatMul", scores, d.last) if d.rng.integers(2) else d.op("MatMul", d.weight(c, h, h), d.last)
+
+
+def reduction(d: Draft) -> None:
+    kind = d.pick("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
+    axes, attrs = d.ends("axes", [d.pick(1, -3)], 13 if kind == "ReduceSum" else 18)
+    whole = d.shape
+    d.then(kind, *axes, keepdims=1, shape=(1, 1, *d.shape[2:]), **attrs)
+    if d.opset >= 8 and d.rng.integers(2):
+        d.then("Expand", d.const(np.array(whole)), shape=whole)
+    elif d.rng.integers(2):
+        d.then("Tile", d.const(np.array([1, 3, 1, 1])), shape=(1, 3, *whole[2:]))
+
+
+def picking(d: Draft) -> None:
+    axis, places = d.pick(1, 2, -1), d.rng.integers(0, min(d.shape[1:]), d.pick(2, 4))
+    shape = list(d.shape)
+    shape[axis] = len(places)
+    d.then("Gather", d.const(places), axis=axis, shape=tuple(shape))
+
+
+def blocks(d: Draft) -> None:
+    c, h, w = d.shape[1:]
+    for axis, size in ((2, h), (3, w)):
+        if size % 2:
+            d.then("Gather", d.const(np.arange(2 * ((size + 1) // 2)) % size), axis=axis)
+    h, w = 2 * ((h + 1) // 2), 2 * ((w + 1) // 2)
+    d.then("SpaceToDepth", blocksize=2, shape=(1, 4 * c, h // 2, w // 2))
+    if d.rng.integers(2):
+        mode = {"mode": d.pick("DCR", "CRD")} if d.opset >= 11 else {}
+        d.then("DepthToSpace", blocksize=2, shape=(1, c, h, w), **mode)
+
+
+def choice(d: Draft) -> None:
+    if d.opset < 9:
+        return
+    condition = d.const(d.rng.integers(0, 2, d.shape[3:]).astype(bool))
+    other = d.pick(d.const(np.float32(0.5)), d.op("Tanh", d.last))
+    d.last = d.op("Where", condition, *d.pick((d.last, other), (other, d.last)))
+
+
+def one_axis(d: Draft) -> None:
+    n, c, h, w = d.shape
+    d.then("Reshape", d.const(np.array([n, c, h * w])))
+    where = d.pick({"pads": [2, 0]}, {"auto_pad": "SAME_UPPER"}, {"pads": [2, 2], "dilations": [2]})
+    d.then("Conv", d.weight(2 * c, 1, 3), group=c, kernel_shape=[3], **where)
+    if d.rng.integers(2):
+        d.then("Relu")
+    d.then("Reshape", d.const(np.array([n, 2 * c, h, w])), shape=(n, 2 * c, h, w))
+
+
+def interpolation(d: Draft) -> None:
+    n, c, h, w = d.shape
+    scales = d.const(np.array([1, 1, 2, d.pick(1, 1.5)], np.float32))
+    made = (n, c, 2 * h, int(np.floor(np.float32(w) * d.constants[scales][3])))
+    if d.opset < 9:
+        d.then("Upsample", mode="linear", scales=[float(v) for v in d.constants.pop(scales)], shape=made)
+    elif d.opset < 11:
+        d.then("Upsample" if d.opset == 9 else "Resize", scales, mode="linear", shape=made)
+    else:
+        region = "" if d.opset > 12 else d.const(np.empty(0, np.float32))
+        how = d.pick("half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel")
+        sizes = [d.const(np.empty(0, np.float32)) if d.opset < 13 else "", d.const(np.array([n, c, 2 * h - 1, w + 3]))]
+        ends, made = ([scales], made) if d.rng.integers(2) else (sizes, (n, c, 2 * h - 1, w + 3))
+        d.then("Resize", region, *ends, mode="linear", coordinate_transformation_mode=how, shape=made)
+
+
 def opaque(d: Draft) -> None:
     kind = d.pick("Softmax", "InstanceNormalization", "LRN", "DepthToSpace", "ConvTranspose", "PRelu", "Identity", "Dropout", "Cast")
     c = d.shape[1]
@@ -269,6 +343,7 @@ def head(d: Draft) -> None:
 TEMPLATES: tuple[Callable[[Draft], None], ...] = (
     *(convolution, convolution, normalization, activation, activation, clip, spelled_activation, powers, constant_arithmetic),
     *(two_branches, join, split, pool, pad, resize, layout, opaque),
+    *(product, reduction, reduction, picking, blocks, choice, one_axis, interpolation),
 )
 
 
