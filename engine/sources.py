@@ -78,9 +78,7 @@ def gather(job: Job, report: Report) -> Sources:
         raise ConfigError(message, where=f"{job.config_path}: {key}")
     _check_widths(job, config, told)
     report(Progress("ReadSources", 0, 1))
-    calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told)
-    if config.quant_dataset_size:
-        calibration = calibration[: config.quant_dataset_size]
+    calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told, config.quant_dataset_size)
     debug = _samples(job, config.debug_path, "DEBUG_PATH", told)
     entries = _entries(job, config, told)
     sources = Sources(config, _file_key(job.model), calibration, debug, (*texts, *told.texts), entries=entries)
@@ -129,16 +127,22 @@ class Warnings:
         self.report(event)
 
 
-def _samples(job: Job, path: str, key: str, report: Warnings) -> tuple[Sample, ...]:
-    """List a folder's samples with their content keys; a file that cannot be opened is reported and left out."""
+def _samples(job: Job, path: str, key: str, report: Warnings, most: int | None = None) -> tuple[Sample, ...]:
+    """List a folder's samples with their content keys, the first `most` of them (all: None or 0); later ones are not opened.
+
+    A file that cannot be opened is reported and left out.
+    """
     if not path:
         return ()
     try:
         found = list_samples(job.root / path, report)
     except DataError as error:
         raise DataError(error.message, where=f"{key} {error.where}", hint=error.hint) from error
-    readable, failures = [], []
+    readable: list[Sample] = []
+    failures: list[str] = []
     for sample in found:
+        if most and len(readable) == most:
+            break
         try:
             readable.append(replace(sample, key=sample_key(sample)))
         except DataError as error:

@@ -96,7 +96,8 @@ def observe(
 def chunked(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
     """Cut samples into chunks of about CHUNK.
 
-    The content of a sample decides whether a chunk ends behind it, so a picture that comes or goes, wherever, changes one chunk alone.
+    The content of a sample decides whether a chunk ends behind it, so a picture that comes or goes, wherever, changes its own chunk and
+    seldom another one.
     """
     start = 0
     for end, sample in enumerate(samples, 1):
