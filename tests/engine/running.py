@@ -30,3 +30,8 @@ def told(root: Path, *settings: str) -> tuple[dict[str, Any], list[str]]:
 def rows(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the nodes of a document by name."""
     return {node["name"]: node for node in document["nodes"]}
+
+
+def settled(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document without what differs from run to run."""
+    return {k: v for k, v in document.items() if k not in ("timing", "peak_rss_mb")}
