@@ -241,6 +241,7 @@ _ORT_TYPES = {
     f"tensor({k})": v
     for k, v in {
         "float": "float32",
+        "float16": "float16",
         "double": "float64",
         "bool": "bool",
         **{f"{s}int{n}": f"{s}int{n}" for s in ("", "u") for n in (8, 16, 32, 64)},

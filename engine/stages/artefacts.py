@@ -8,12 +8,13 @@ from concurrent.futures import Executor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..dataset import Loaded, Sample, read_sample
+from ..dataset import Loaded, Sample
 from ..errors import DataError, OutputError
 from ..export.artefacts import plan_outputs, write_model
 from ..export.dumps import DumpWriter
 from ..ir import Node, QGraph
 from ..simulate import PIXELS
+from .calibration import read
 from .measuring import Measurer
 
 DUMP_FOLDER = "magik_dump_path"
@@ -78,5 +79,5 @@ def _fill(writer: DumpWriter, measurer: Measurer, samples: Sequence[Sample]) -> 
 def _first_readable(measurer: Measurer, samples: Sequence[Sample]) -> Loaded | None:
     for sample in samples:
         with suppress(DataError):  # measuring reports it
-            return read_sample(sample, measurer.networks.inputs.specs)
+            return read(sample, measurer.networks.inputs.specs)
     return None
