@@ -24,6 +24,7 @@ from recipe.pictures import Pixels, Split, normalise, splits
 from recipe.topology import INPUT
 
 HERE = Path(__file__).resolve().parent
+QUANTIZED = HERE / "venus_sample_resnet18" / "save-magik" / "model_quant.mgk"
 MODEL = HERE / "resnet18-digits.onnx"
 CALIBRATION, DEBUG = (HERE / "Val_digits_part", 40), (HERE / "debug_digits", 12)
 
@@ -39,6 +40,17 @@ def float_model(path: Path) -> Predict:
     """Return the ONNX file as a predictor, run by onnxruntime."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda pictures: session.run(None, {INPUT: normalise(pictures)})[0]
+
+
+def quantized_model(path: Path) -> Predict:
+    """Return a converted model (model_quant.mgk) as a predictor that runs its integers, picture by picture."""
+    # Here, so that the sample can be made without this project installed.
+    from engine.export.mgk import load
+    from engine.simulate import quantized_program
+
+    graph = load(path.read_bytes(), where=str(path))
+    program = quantized_program(graph, graph.outputs)
+    return lambda pictures: np.concatenate([program.run({INPUT: p[np.newaxis]})[graph.outputs[0]].copy() for p in pictures])
 
 
 def spread(split: Split, count: int) -> Split:
@@ -85,6 +97,10 @@ def main() -> None:
         make()
     test = splits()["test"]
     print(f"float top-1 on {len(test.rows)} test digits: {evaluate(float_model(MODEL), test):.4f}")
+    if QUANTIZED.exists():
+        print(f"top-1 of {QUANTIZED.name}: {evaluate(quantized_model(QUANTIZED), test):.4f}")
+    else:
+        print(f"{QUANTIZED.name} is not there: run_t40.sh makes it")
 
 
 if __name__ == "__main__":
