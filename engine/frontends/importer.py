@@ -29,8 +29,8 @@ def load(path: str | Path, config: Config, report: Report = silent) -> Imported:
     NORMAL and the like do not fit its inputs.
     """
     from . import preprocess
+    from .branches import fold_branches
     from .cut import cut
-    from .folding import fold
     from .onnx_file import read_model
     from .protos import raw_graph
     from .recognise import recognise
@@ -43,7 +43,7 @@ def load(path: str | Path, config: Config, report: Report = silent) -> Imported:
     del file  # its constants live on as arrays
     raw = without_copies(cut(raw, config.input, config.output, infer_open))
     raw = bind(raw, input_shapes(config, len(raw.inputs)), len(config.input_shape))
-    raw, unsure = learn(fold(raw))
+    raw, unsure = learn(fold_branches(raw))
     check_reshapes(raw)
     specs, odd = preprocess.specs(raw, config)
     ready, made_of = preprocess.make_room(raw, specs)

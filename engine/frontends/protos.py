@@ -28,11 +28,11 @@ def raw_graph(model: ModelProto, weights: Mapping[str, Array] | None = None) -> 
     Its constants move out of `model`, so that their bytes are not copied about.
     """
     opsets = opsets_of(model)
-    constants = {**(weights or {}), **_take_constants(model.graph)}
+    constants = {**(weights or {}), **take_constants(model.graph)}
     if model.functions:
         model = _inlined(model)
         opsets |= opsets_of(model)
-        constants |= _take_constants(model.graph)
+        constants |= take_constants(model.graph)
     nodes: list[RawNode] = []
     labels: dict[str, tuple[str, ...]] = {}
     for proto in model.graph.node:
@@ -78,7 +78,7 @@ def _inlined(model: ModelProto) -> ModelProto:
     return flat
 
 
-def _take_constants(graph: GraphProto) -> dict[str, Array]:
+def take_constants(graph: GraphProto) -> dict[str, Array]:
     """Return the initializers and clear their bytes from the message."""
     table = {}
     for tensor in graph.initializer:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..ir import RawNode
-
 
 def _table(*rows: tuple[Iterable[str], str]) -> dict[str, str]:
     return {op: words for ops, words in rows for op in ops}
@@ -42,6 +40,6 @@ _REASONS = _table(
 )
 
 
-def no_integer_form(node: RawNode) -> str:
-    """Return why this operator runs in float32 whatever its arguments are."""
-    return _REASONS.get(node.op, f"no integer form of {node.op} is known")
+def no_integer_form(op: str) -> str:
+    """Return why the source operator `op` runs in float32 whatever its arguments are."""
+    return _REASONS.get(op, f"no integer form of {op} is known")

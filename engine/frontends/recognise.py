@@ -9,6 +9,7 @@ import numpy as np
 from ..ir import Graph, Node, RawNode, TensorType
 from ..ops.base import Operator, candidates
 from ..ops.view import Decline, Match, View
+from .normalizations import normalization
 from .protos import constant_type
 from .raw import RawGraph, reads
 from .reasons import no_integer_form
@@ -31,7 +32,8 @@ def recognise(raw: RawGraph) -> Graph:
     for node in raw.nodes:
         if id(node) in taken:
             continue
-        match = _match(node, view, taken)
+        whole = normalization(node, view)
+        match = Match(together(*whole), whole[1]) if whole else _match(node, view, taken)
         if isinstance(match, Match):
             taken.update(id(n) for n in match.absorbed)
             found.append((max(place[id(n)] for n in match.absorbed), match.node))
@@ -62,7 +64,7 @@ def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
         return Decline("the size of its input is known at run time only")
     if declined:
         return min(declined, key=lambda item: item[:2])[2]
-    return Decline(no_integer_form(node))
+    return Decline(no_integer_form(node.op))
 
 
 def _ask(operator: Operator, node: RawNode, view: View) -> Match | Decline:
@@ -88,8 +90,17 @@ def opaque(node: RawNode, view: View, reason: str) -> Node:
     return Node(FLOAT, outputs[0], inputs, outputs, attrs, reason="" if quiet else reason, raw=(node,))
 
 
+def together(name: str, nodes: Sequence[RawNode]) -> Node:
+    """Return the layer that runs several source operators as they are, under the name of what they compute as a whole."""
+    made = {t for n in nodes for t in n.outputs}
+    inputs = tuple(dict.fromkeys(t for n in nodes for t in reads(n) if t not in made))
+    attrs = {"op_type": name, "domain": ""}
+    return Node(FLOAT, nodes[-1].outputs[0], inputs, nodes[-1].outputs, attrs, reason=no_integer_form(name), raw=tuple(nodes))
+
+
 def _types(raw: RawGraph, nodes: Sequence[Node], constants: Mapping[str, object]) -> dict[str, TensorType]:
-    """Return the types of the tensors that are left."""
+    """Return the types of the tensors that are left, those inside of layers of several source operators included."""
     names = {*raw.inputs, *raw.outputs, *(t for n in nodes for t in (*n.inputs, *n.outputs, n.inner))}
+    names |= {t for n in nodes for r in n.raw for t in r.outputs}
     table = {t: raw.types[t] for t in names if t in raw.types}
     return table | {t: constant_type(raw.constants[t]) for t in constants}
