@@ -179,11 +179,15 @@ SCHEMA: tuple[Key, ...] = (
         "WEIGHT_CORRECT_PATH",
         "path",
         "",
-        "Samples for the correction of biases; better not those of the calibration or the debug set.",
+        "Samples on which biases are corrected for what quantized weights shift; better not those of the calibration or the debug set.",
         aliases=("WEIGHT_COREECT_PATH",),
-        implemented=False,
     ),
-    Key("FEATURE_CORRECT_PATH", "path", "", "Named by the vendor's guide, which never explains it.", implemented=False),
+    Key(
+        "FEATURE_CORRECT_PATH",
+        "path",
+        "",
+        "Samples on which biases are corrected for what quantized activations shift (our reading: the vendor's guide only names the key).",
+    ),
     Key(
         "SAVE_OP_QUANT_BIT",
         "flag",

@@ -27,6 +27,7 @@ from .simulate import Inputs, Networks
 from .sources import Job, Sources, Warnings
 from .stages.artefacts import check_output, dumping, write_artefacts
 from .stages.calibration import method_of, observe, range_finders
+from .stages.correction import Forms, correct_both
 from .stages.measuring import Measurer, SampleResult
 from .stages.planning import resolve, simulated, tell_of_ranges, write_bits
 from .store import Store
@@ -68,16 +69,16 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
         samples = sources.calibration
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
+    levels, ranges = dict.fromkeys(inputs.pictures, PIXELS), range_finders(seen, store=store)
     with clock.stage("quantize"):
-        quantized = quantize(
-            graph,
-            range_finders(seen, store=store),
-            resolved,
-            inputs=dict.fromkeys(inputs.pictures, PIXELS),
-            step=lambda done, total: told(Progress("ComputeScale", done, total)),
-        )
+        quantized = quantize(graph, ranges, resolved, inputs=levels, step=lambda done, total: told(Progress("ComputeScale", done, total)))
     tell_of_ranges(quantized, resolved, told)
-    shown = simulated(graph, quantized, resolved, sources.config, told)
+    forms = Forms(graph, graph, graph)
+    if sources.calibration and (sources.correction or sources.feature_correction):
+        with clock.stage("correct"):
+            forms = correct_both(graph, quantized, resolved, inputs, sources, store=store, report=told)
+            quantized = quantize(forms.both, ranges, resolved, inputs=levels)
+    shown = simulated(forms, quantized, resolved, sources.config, told)
     rows = layer_rows(graph, shown, resolved)
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))

@@ -80,8 +80,11 @@ def gather(job: Job, report: Report) -> Sources:
     report(Progress("ReadSources", 0, 1))
     calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told, config.quant_dataset_size)
     debug = _samples(job, config.debug_path, "DEBUG_PATH", told)
+    correction = _samples(job, config.weight_correct_path, "WEIGHT_CORRECT_PATH", told)
+    features = _samples(job, config.feature_correct_path, "FEATURE_CORRECT_PATH", told)
     entries = _entries(job, config, told)
-    sources = Sources(config, _file_key(job.model), calibration, debug, (*texts, *told.texts), entries=entries)
+    warnings_told = (*texts, *told.texts)
+    sources = Sources(config, _file_key(job.model), calibration, debug, warnings_told, correction, features, entries)
     report(Progress("ReadSources", 1, 1))
     return sources
 

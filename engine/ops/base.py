@@ -108,6 +108,13 @@ class Operator(ABC):
         """Tell where the quantization of the output comes from."""
         return Own()
 
+    def channel_axis(self, node: Node) -> int | None:
+        """Return the axis of the output along which `params["bias"]` lies, None for a layer that has no bias of its own.
+
+        Such a layer keeps its weights with the channels first and, if it absorbs a function, names it in the attribute "function".
+        """
+        return None
+
     @abstractmethod
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
         """Append the float layer; its outputs (and inner tensor) get their names through `b.finish`."""

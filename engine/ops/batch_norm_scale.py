@@ -48,6 +48,9 @@ class BatchNormScale(Operator):
         node = Node(self.type, act.tensor, (source,), (act.tensor,), attrs, folded.params(), act.inner)
         return Match(node, (raw, *absorbed, *act.absorbed))
 
+    def channel_axis(self, node: Node) -> int | None:
+        return int(node.attrs["axis"])
+
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
         shape = _broadcast(node.attrs)
         value = b.op("Mul", node.inputs[0], b.const(node.params["weight"].reshape(shape)))

@@ -63,6 +63,9 @@ class Conv2D(Operator):
         node = Node(self.type, act.tensor, (source,), (act.tensor,), {**attrs, **act.attrs()}, folded.params(), act.inner)
         return Match(node, (*first, raw, *absorbed, *act.absorbed))
 
+    def channel_axis(self, node: Node) -> int | None:
+        return 1
+
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
         inputs = [node.inputs[0], b.const(node.params["weight"])]
         if "bias" in node.params:

@@ -45,6 +45,9 @@ class ConvTranspose2D(Operator):
         node = Node(self.type, act.tensor, raw.inputs[:1], (act.tensor,), {**attrs, **act.attrs()}, folded.params(), act.inner)
         return Match(node, (raw, *absorbed, *act.absorbed))
 
+    def channel_axis(self, node: Node) -> int | None:
+        return 1
+
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
         inputs = [node.inputs[0], b.const(inputs_first(node.params["weight"], node.attrs["group"]))]
         if "bias" in node.params:

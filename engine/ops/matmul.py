@@ -42,6 +42,9 @@ class MatMul(Operator):
         node = Node(self.type, act.tensor, (source,), (act.tensor,), attrs, folded.params(), act.inner)
         return Match(node, (raw, *absorbed, *act.absorbed))
 
+    def channel_axis(self, node: Node) -> int | None:
+        return -1
+
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:
         x = b.op("Transpose", node.inputs[0], perm=(1, 0)) if node.attrs["transpose"] else node.inputs[0]
         value = b.op("MatMul", x, b.const(node.params["weight"].T))

@@ -15,6 +15,7 @@ from ..ir import Graph
 from ..plan import Plan, Resolved
 from ..quantize import LayerInfo, Quantized, shown_type
 from ..sources import Sources
+from .correction import Forms
 
 UNQUANTIZED = "QUANT_DATASET_PATH is not set: the model is converted without quantization"
 
@@ -50,14 +51,18 @@ def _plain(value: float | None) -> str:
     return f"{(value or 0.0) + 0.0:g}"
 
 
-def simulated(graph: Graph, quantized: Quantized, resolved: Resolved, config: Config, report: Report) -> Quantized:
-    """Return the network to measure: `quantized` itself, or, for WEIGHT_FAKE_QUANT and FEATURE_FAKE_QUANT, its fake of one side."""
+def simulated(forms: Forms, quantized: Quantized, resolved: Resolved, config: Config, report: Report) -> Quantized:
+    """Return the network to measure: `quantized` itself, or, for WEIGHT_FAKE_QUANT and FEATURE_FAKE_QUANT, its fake of one side.
+
+    Weights come with the biases that were corrected for them; features alone with plain ones.
+    """
     weights, features = config.weight_fake_quant, config.feature_fake_quant
     if not (weights or features):
         return quantized
     asked = " and ".join(k for k, on in (("WEIGHT_FAKE_QUANT", weights), ("FEATURE_FAKE_QUANT", features)) if on)
     sides = "weights and features are" if weights and features else "only weights are" if weights else "only features are"
     report(Log(f"{asked}: {sides} quantized, computed in float; no model and no dumps are written", "warning", "plan"))
+    graph = forms.plain if not weights else forms.both if features else forms.weights
     return faked(graph, quantized, resolved, weights=weights, features=features)
 
 
