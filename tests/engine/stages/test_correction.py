@@ -10,6 +10,7 @@ import pytest
 from engine.calibrate.bias_correct import ChannelMeans, corrected
 from engine.dataset import InputSpec, Sample
 from engine.events import Event, Log
+from engine.fake import fake_graph
 from engine.ir import Graph, Node, TensorType
 from engine.numerics import Array, affine
 from engine.ops.base import REGISTRY
@@ -124,12 +125,12 @@ def test_features_add_what_their_rounding_shifts(tmp_path: Path) -> None:
     graph, (samples, xs) = network(), written(tmp_path, 5)
     a = graph.nodes[0]
     made = run_correct(graph, samples, features=True)
-    exact = [
-        np.maximum(convolve(x.astype(np.float64), coarse(a.params["weight"]), CONV) + a.params["bias"].reshape(1, -1, 1, 1), 0) for x in xs
-    ]
-    rough = [
-        np.maximum(convolve(on_grid(x, -6, 6), coarse(a.params["weight"]), CONV) + a.params["bias"].reshape(1, -1, 1, 1), 0) for x in xs
-    ]
+
+    def values(inputs: list[Array]) -> list[Array]:
+        bias = a.params["bias"].reshape(1, -1, 1, 1)
+        return [np.maximum(convolve(x.astype(np.float64), coarse(a.params["weight"]), CONV) + bias, 0) for x in inputs]
+
+    exact, rough = values(xs), values([on_grid(x, -6, 6) for x in xs])
     assert bias_of(made, "a") == pytest.approx(a.params["bias"] + channel_means(exact) - channel_means(rough), abs=2e-5)
 
 
@@ -149,7 +150,7 @@ def test_what_is_held_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     graph, said = network(), list[Event]()
     resolved = Plan(Choice(8, BITS, None, "MAX_ABS", skip="")).resolve((n.name, n.op) for n in graph)
     quantized = quantize(graph, {t: lambda choice: (-6.0, 6.0) for t in graph.types}, resolved)
-    live = live_bytes(quantized.graph, correctable(graph, quantized))
+    live = live_bytes(fake_graph(graph, quantized, features=False), correctable(graph, quantized))
     assert 0 < live <= 3 * 4 * int(np.prod(SHAPE))
     monkeypatch.setattr("engine.stages.correction.ROOM", 3 * 3 * 4 * int(np.prod(SHAPE)))
     samples, _ = written(tmp_path, 8)
