@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from .analysis.reduce import reduce
@@ -23,9 +24,10 @@ from .numerics import NUMERICS
 from .ops.base import REGISTRY
 from .plan import Resolved
 from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensors_to_observe
+from .samples import fed_with_pictures
 from .simulate import Inputs, Networks
 from .sources import Job, Sources, Warnings
-from .stages.artefacts import check_output, dumping, write_artefacts
+from .stages.artefacts import check_output, dumping, model_files
 from .stages.calibration import method_of, observe, range_finders
 from .stages.correction import Forms, correct_both
 from .stages.measuring import Measurer, SampleResult
@@ -83,17 +85,20 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
     measurer = Measurer(networks, shown, float_keys, keys(shown.graph, leaves, "int"), store)
-    with dumping(job.root, measurer, sources.debug if shown is quantized else (), shown_type, executor) as dumped:
+    real = shown is quantized  # a network quantized on one side only leaves nothing but its table
+    output = job.output if real else None
+    bits: list[Path] = []
+    # files take their names last: a run that fails leaves those of the one before
+    with (
+        dumping(job.root, measurer, sources.debug if real else (), shown_type, executor) as dumped,
+        model_files(output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc, executor=executor) as files,
+    ):
         with clock.stage("measure"):
             results = list(_measure(measurer, sources, executor, told))
-        with clock.stage("export"):  # last: a run that fails leaves the artefacts of the one before
-            artefacts = []
-            if job.output is not None and shown is quantized:
-                artefacts = write_artefacts(job.output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc)
-            told(Progress("WriteModel", 1, 1))
-            if sources.config.save_op_quant_bit:
-                artefacts.append(write_bits(job.root, quantized.layers, sources, told))
-    artefacts += dumped
+        told(Progress("WriteModel", 1, 1))
+        if sources.config.save_op_quant_bit:
+            bits.append(write_bits(job.root, quantized.layers, sources, told))
+    artefacts = [*files, *bits, *dumped]
     rows = tuple(_finished(row, results) for row in rows)
     outputs = tuple(_output(t, graph, rows) for t in graph.outputs)
     store.trim()
@@ -104,10 +109,11 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
 
 
 def inputs_of(imported: Imported, sources: Sources) -> Inputs:
-    """Return how the samples reach the network: as pixels where an input takes pictures and every sample is one."""
-    only_pictures = all(s.is_picture for samples in sources.sets().values() for s in samples)
+    """Return how the samples reach the network: as pixels where an input takes pictures and every sample has one for it."""
+    samples = [s for some in sources.sets().values() for s in some]
+    pictures = fed_with_pictures(samples, [spec.name for spec in imported.specs])
     dtypes = {t: imported.graph.types[t].dtype for t in imported.graph.inputs}
-    return Inputs(imported.specs, frozenset(imported.pictures if only_pictures else ()), dtypes)
+    return Inputs(imported.specs, pictures & frozenset(imported.pictures), dtypes)
 
 
 def layer_rows(graph: Graph, quantized: Quantized, resolved: Resolved) -> tuple[LayerRow, ...]:

@@ -157,7 +157,7 @@ def _samples(job: Job, path: str, key: str, report: Warnings, most: int | None =
 
 
 def _file_key(path: Path) -> str:
-    h = hashlib.blake2b(digest_size=16)
+    h = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):

@@ -105,18 +105,14 @@ class Observer:
             for block in _blocks(x):
                 self._update(block)
 
-    def extremes(self, x: NDArray[np.generic]) -> None:
-        """Take the exact minimum and maximum of `x` without counting its values: for tensors of which `update` sees a part."""
-        if not x.size:
-            return
-        low, high = float(x.min()), float(x.max())
-        if math.isfinite(low) and math.isfinite(high):
+    def extremes(self, low: float, high: float, nonfinite: int = 0) -> None:
+        """Take the exact extremes of values of which `count_part` counts a part, and the number that were NaN or infinite.
+
+        `low` above `high` says that none was finite.
+        """
+        self._nonfinite += nonfinite
+        if low <= high:
             self._widen(low, high)
-            return
-        finite = x[np.isfinite(x)]
-        self._nonfinite += x.size - finite.size
-        if finite.size:
-            self._widen(float(finite.min()), float(finite.max()))
 
     def count_part(self, x: NDArray[np.generic]) -> None:
         """Count a part of the values whose extremes have been taken already."""

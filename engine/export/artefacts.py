@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..ir import QGraph
 from ..jsontext import shown
-from .files import atomic_write
+from .files import Staged, stage
 from .header import header
 from .mgk import dump
 
@@ -43,8 +43,21 @@ def plan_outputs(output: str | Path) -> Outputs:
 
 def write_model(graph: QGraph, outputs: Outputs, save_quantize_model: bool, *, soc: str = "") -> list[Path]:
     """Write the model file, its header and, if asked for, the copy that PC inference runs; return what was written."""
+    return [staged.commit() for staged in stage_model(graph, outputs, save_quantize_model, soc=soc)]
+
+
+def stage_model(graph: QGraph, outputs: Outputs, save_quantize_model: bool, *, soc: str = "") -> list[Staged]:
+    """Write the same files under temporary names; when one cannot be written, none is left."""
     data = dump(graph, model=outputs.name, soc=soc)
-    written = [atomic_write(outputs.bin, [data]), atomic_write(outputs.header, header(outputs.name, data))]
+    contents = {outputs.bin: iter([data]), outputs.header: header(outputs.name, data)}
     if save_quantize_model:
-        written.append(atomic_write(outputs.mgk, [data]))
-    return written
+        contents[outputs.mgk] = iter([data])
+    staged: list[Staged] = []
+    try:
+        for path, chunks in contents.items():
+            staged.append(stage(path, chunks))
+    except BaseException:
+        for one in staged:
+            one.discard()
+        raise
+    return staged

@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError
@@ -23,6 +24,33 @@ def atomic_write(path: Path, chunks: Iterable[Chunk], *, sync: bool = False) -> 
     With `sync` the bytes are on the disk before the name is. OutputError when it cannot be; whatever is raised on the way (Cancelled
     and KeyboardInterrupt included), the temporary file is gone and the old file untouched.
     """
+    return stage(path, chunks, sync=sync).commit()
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that is written in full under a temporary name, and waits to take its own."""
+
+    path: Path
+    temporary: Path
+
+    def commit(self) -> Path:
+        """Put the file in its place and return the path. OutputError when it cannot be; then the temporary file is gone."""
+        with explained(self.path):
+            try:
+                self.temporary.replace(self.path)
+            except BaseException:
+                self.discard()
+                raise
+        return self.path
+
+    def discard(self) -> None:
+        """Remove the temporary file."""
+        self.temporary.unlink(missing_ok=True)
+
+
+def stage(path: Path, chunks: Iterable[Chunk], *, sync: bool = False) -> Staged:
+    """Write the chunks beside `path` under a temporary name, as `atomic_write` does; nothing is replaced yet."""
     path = Path(path)
     with explained(path):
         if path.is_dir():
@@ -36,11 +64,10 @@ def atomic_write(path: Path, chunks: Iterable[Chunk], *, sync: bool = False) -> 
                 file.flush()
                 if sync:
                     os.fsync(file.fileno())
-            temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    return path
+    return Staged(path, temporary)
 
 
 def temporary_sibling(path: Path) -> Path:

@@ -64,7 +64,7 @@ def integer_weights(weight: Array, bias: Array | None, p: Parameters, target: QP
         p.note(f"the weight scale of {grown} channels grew so that their bias fits in int32")
     levels = quantize_weights(weight, scales, p.weight_bits)
     int_bias = quantize_bias(real_bias, source.scale, scales)
-    sums = np.abs(levels.reshape(channels, -1).astype(np.int64)).sum(axis=1)
+    sums = np.abs(levels.reshape(channels, -1)).sum(axis=1, dtype=np.int64)  # int8 holds them: -128 is no level
     bound = int((sums * reach(source) + np.abs(int_bias.astype(np.int64))).max(initial=0))
     weight_sum = int(sums.max(initial=0))
     if weight_sum >= FLOAT_EXACT:

@@ -8,10 +8,14 @@ from concurrent.futures import Executor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..dataset import Loaded, Sample
+import numpy as np
+
+from ..dataset import InputSpec, Loaded, Sample
 from ..errors import DataError, OutputError
-from ..export.artefacts import plan_outputs, write_model
+from ..export.artefacts import plan_outputs, stage_model
 from ..export.dumps import DumpWriter
+from ..export.files import atomic_write
+from ..export.names import file_names
 from ..ir import Node, QGraph
 from ..simulate import PIXELS
 from .calibration import read
@@ -31,9 +35,44 @@ def check_output(output: Path) -> None:
         raise OutputError("no permission to write here", where=str(folder))
 
 
-def write_artefacts(output: Path, graph: QGraph, *, save: bool, soc: str) -> list[Path]:
-    """Write NAME.bin, magik_model_NAME.mk.h and, with `save`, save-magik/model_quant.mgk; return their paths. Raises OutputError."""
-    return write_model(graph, plan_outputs(output), save, soc=soc)
+@contextmanager
+def model_files(output: Path | None, graph: QGraph, *, save: bool, soc: str, executor: Executor | None) -> Iterator[list[Path]]:
+    """Write NAME.bin, magik_model_NAME.mk.h and, with `save`, save-magik/model_quant.mgk while the block runs.
+
+    They take their names when the block ends well, and the list that is yielded then holds them. Raises OutputError.
+    """
+    written: list[Path] = []
+    if output is None:
+        yield written
+        return
+    outputs = plan_outputs(output)
+    task = executor.submit(stage_model, graph, outputs, save, soc=soc) if executor else None
+    try:
+        yield written
+    except BaseException:
+        if task and not task.cancel() and task.exception() is None:
+            for staged in task.result():
+                staged.discard()
+        raise
+    found = task.result() if task else stage_model(graph, outputs, save, soc=soc)
+    written += [staged.commit() for staged in found]
+
+
+def write_sample(output: Path, samples: Sequence[Sample], specs: Sequence[InputSpec]) -> list[Path]:
+    """Write what the first readable sample feeds a network of several inputs to DIR/0/<input>.bin; return the paths. Raises OutputError.
+
+    Little-endian float32 in the model's layout, pixels before MEAN and NORMAL: DIR/0 is a sample folder itself.
+    """
+    loaded = _first_readable(specs, samples) if len(specs) > 1 else None
+    if loaded is None:
+        return []
+    names, written = file_names(spec.name for spec in specs), []
+    for spec in specs:
+        value = loaded.feeds[spec.name]
+        real = value.transpose(0, 3, 1, 2) if spec.name in loaded.pixels else value
+        data = np.ascontiguousarray(real, "<f4").tobytes()
+        written.append(atomic_write(plan_outputs(output).folder / "0" / f"{names[spec.name]}.bin", [data]))
+    return written
 
 
 @contextmanager
@@ -64,7 +103,7 @@ def dumping(
 
 
 def _fill(writer: DumpWriter, measurer: Measurer, samples: Sequence[Sample]) -> None:
-    loaded = _first_readable(measurer, samples)
+    loaded = _first_readable(measurer.networks.inputs.specs, samples)
     if loaded is None:
         return
     inputs = measurer.networks.inputs
@@ -76,8 +115,8 @@ def _fill(writer: DumpWriter, measurer: Measurer, samples: Sequence[Sample]) -> 
     values.release()
 
 
-def _first_readable(measurer: Measurer, samples: Sequence[Sample]) -> Loaded | None:
+def _first_readable(specs: Sequence[InputSpec], samples: Sequence[Sample]) -> Loaded | None:
     for sample in samples:
         with suppress(DataError):  # measuring reports it
-            return read(sample, measurer.networks.inputs.specs)
+            return read(sample, specs)
     return None

@@ -15,6 +15,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..calibrate.methods import FEATURE_METHODS, default_feature_method
 from ..calibrate.observe import Observation, Observer
 from ..dataset import InputSpec, Loaded, Sample, read_sample
@@ -22,7 +24,7 @@ from ..errors import DataError, WorkError
 from ..events import Log, Progress, Report
 from ..ir import digest
 from ..numerics import Array
-from ..ort.session import Program, Runner
+from ..ort.session import Program
 from ..plan import Choice
 from ..quantize import Range
 from ..simulate import Networks
@@ -116,31 +118,42 @@ def read(sample: Sample, specs: Sequence[InputSpec]) -> Loaded:
     return loaded
 
 
-Run = tuple[Runner, Mapping[str, Array]]
-"""The values of one sample, and the runner whose buffers they lie in."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Glimpse:
+    """What calibration takes of one feature on one sample: its exact extremes, and the values that enter the histogram."""
+
+    low: float
+    high: float
+    nonfinite: int
+    part: Array
 
 
 class _Source:
     """Runs samples on the float program (compiled when the first one needs it) and observes what they give.
 
-    Running is onnxruntime's, on the executor's threads; observing is numpy's, on the caller's thread: side by side they do not wait for
-    one another.
+    Running and looking are done by the executor's threads, where the values are still in the cache; counting, which numpy cannot do side
+    by side, by the caller's thread.
     """
 
     def __init__(self, networks: Networks, tensors: Sequence[str]) -> None:
         self.networks, self.tensors = networks, tensors
+        self.strides = {t: odd_stride(k.size) if len(k.shape) == 4 else 1 for t, k in networks.graph.types.items() if t in set(tensors)}
 
-    def run(self, sample: Sample) -> Run | str:
-        """Return the values of one sample; of one that cannot be read, the reason."""
+    def run(self, sample: Sample) -> dict[str, Glimpse] | str:
+        """Return what one sample shows; of one that cannot be read, the reason."""
         try:
             loaded = read(sample, self.networks.inputs.specs)
         except DataError as error:
             return str(error)
         feeds = self.networks.inputs.feeds(loaded)
-        runner = self.networks.floats().borrow()
-        return runner, {**runner.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}
+        program = self.networks.floats()
+        runner = program.borrow()
+        values = {**runner.run(feeds), **{t: feeds[t] for t in self.tensors if t in feeds}}
+        seen = {t: glimpse(program, t, values[t], self.strides[t]) for t in self.tensors}
+        program.give_back(runner)
+        return seen
 
-    def observe(self, runs: Iterable[Run | str], tell: Callable[[int], None]) -> Chunk:
+    def observe(self, runs: Iterable[dict[str, Glimpse] | str], tell: Callable[[int], None]) -> Chunk:
         """Observe a chunk of samples that have been run."""
         observers = {t: Observer() for t in self.tensors}
         failures, count = [], 0
@@ -148,22 +161,25 @@ class _Source:
             if isinstance(found, str):
                 failures.append(found)
                 continue
-            runner, values = found
             for tensor, observer in observers.items():
-                self._observe(runner.program, tensor, values[tensor], observer)
-            runner.program.give_back(runner)
+                one = found[tensor]
+                observer.extremes(one.low, one.high, one.nonfinite)
+                observer.count_part(one.part)
             tell(count)
         return Chunk({t: o.result() for t, o in observers.items()}, tuple(failures), count - len(failures))
 
-    def _observe(self, program: Program, tensor: str, value: Array, observer: Observer) -> None:
-        stride = odd_stride(self.networks.graph.types[tensor].size) if value.ndim == 4 else 1
-        if stride == 1:
-            for piece in program.pieces(tensor, value):
-                observer.update(piece)
-            return
-        for piece in program.pieces(tensor, value):
-            observer.extremes(piece)
-        observer.count_part(program.thinned(tensor, value, stride))
+
+def glimpse(program: Program, tensor: str, value: Array, stride: int) -> Glimpse:
+    """Take the extremes of all values, and a copy of every `stride`-th position."""
+    pieces = [p for p in program.pieces(tensor, value) if p.size]
+    part = program.thinned(tensor, value, stride) if stride > 1 else np.concatenate([p.reshape(-1) for p in pieces] or [value.reshape(-1)])
+    lows, highs = [float(p.min()) for p in pieces], [float(p.max()) for p in pieces]
+    if all(math.isfinite(v) for v in (*lows, *highs)):
+        return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), 0, np.ascontiguousarray(part))
+    finite = [p[np.isfinite(p)] for p in pieces]
+    lows, highs = [float(p.min()) for p in finite if p.size], [float(p.max()) for p in finite if p.size]
+    missing = sum(p.size for p in pieces) - sum(p.size for p in finite)
+    return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), missing, np.ascontiguousarray(part))
 
 
 def odd_stride(size: int) -> int:

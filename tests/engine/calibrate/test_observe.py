@@ -166,7 +166,7 @@ def test_extremes_of_all_and_counts_of_a_part() -> None:
     values = np.random.default_rng(3).normal(0, 2, 10_000).astype(np.float32)
     whole, part = Observer(), Observer()
     whole.update(values)
-    part.extremes(values)
+    part.extremes(float(values.min()), float(values.max()))
     part.count_part(values[::7])
     seen = part.result()
     assert (seen.minimum, seen.maximum) == (whole.result().minimum, whole.result().maximum)
@@ -177,7 +177,7 @@ def test_extremes_of_all_and_counts_of_a_part() -> None:
 def test_what_is_not_finite_is_counted_once_when_only_a_part_is_counted() -> None:
     values = np.array([1.0, np.nan, -3.0, np.inf], np.float32)
     observer = Observer()
-    observer.extremes(values)
+    observer.extremes(-3.0, 1.0, nonfinite=2)
     observer.count_part(values[::3])
     seen = observer.result()
     assert (seen.minimum, seen.maximum, seen.nonfinite, seen.count) == (-3.0, 1.0, 2, 1)
@@ -185,5 +185,5 @@ def test_what_is_not_finite_is_counted_once_when_only_a_part_is_counted() -> Non
 
 def test_no_values_have_no_extremes() -> None:
     observer = Observer()
-    observer.extremes(np.zeros(0, np.float32))
+    observer.extremes(math.inf, -math.inf)
     assert observer.result().count == 0
