@@ -6,7 +6,6 @@ by flag. What can be understood is, with a warning: spellings of the vendor's gu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,6 @@ __all__ = [
     "load_config",
     "mean_for",
     "normal_for",
-    "not_yet",
     "override",
     "parse_config",
     "read_source",
@@ -190,16 +188,6 @@ def _flag_value(key: Key, source: Source) -> Json:
         return as_text
     textual = key.kind in ("choice", "colors", "names", "path")
     return as_text if textual and not isinstance(item.value, str | tuple) else item
-
-
-def not_yet(config: Config) -> tuple[tuple[str, str], ...]:
-    """Return (key, message) for every key that is set, but whose effect does not exist yet."""
-    found = []
-    for key in SCHEMA:
-        if not key.implemented and getattr(config, key.field) != key.default:
-            unset = json.dumps(key.default)
-            found.append((key.name, f"{key.name} has no effect yet: remove it, or set it to {unset}"))
-    return tuple(found)
 
 
 def check_inputs(config: Config, n_inputs: int) -> None:

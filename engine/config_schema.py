@@ -23,7 +23,6 @@ class Key:
     "numbers" are divisors. A `default` of None means "not given": the engine decides. `respelled` maps values seen in
     the wild to the ones they mean, `aliases` do the same for the key itself. `template` keys are written by `-gcfg`, in
     the order of `SCHEMA`, with `template_value`.
-    A key that is not `implemented` is read and checked, but has no effect yet (see `config.not_yet`).
     """
 
     name: str
@@ -39,7 +38,6 @@ class Key:
     respelled: tuple[tuple[str, str], ...] = ()
     template: bool = False
     template_value: object = ()
-    implemented: bool = True
 
     @property
     def field(self) -> str:

@@ -27,7 +27,7 @@ from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensor
 from .samples import fed_with_pictures
 from .simulate import Inputs, Networks
 from .sources import Job, Sources, Warnings
-from .stages.artefacts import check_output, dumping, model_files
+from .stages.artefacts import check_output, dumping, model_files, write_sample
 from .stages.calibration import method_of, observe, range_finders
 from .stages.correction import Forms, correct_both
 from .stages.measuring import Measurer, SampleResult
@@ -87,7 +87,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     measurer = Measurer(networks, shown, float_keys, keys(shown.graph, leaves, "int"), store)
     real = shown is quantized  # a network quantized on one side only leaves nothing but its table
     output = job.output if real else None
-    bits: list[Path] = []
+    extra: list[Path] = []
     # files take their names last: a run that fails leaves those of the one before
     with (
         dumping(job.root, measurer, sources.debug if real else (), shown_type, executor) as dumped,
@@ -96,9 +96,11 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         with clock.stage("measure"):
             results = list(_measure(measurer, sources, executor, told))
         told(Progress("WriteModel", 1, 1))
+        if output is not None:
+            extra += write_sample(output, sources.calibration, inputs.specs)
         if sources.config.save_op_quant_bit:
-            bits.append(write_bits(job.root, quantized.layers, sources, told))
-    artefacts = [*files, *bits, *dumped]
+            extra.append(write_bits(job.root, quantized.layers, sources, told))
+    artefacts = [*files, *extra, *dumped]
     rows = tuple(_finished(row, results) for row in rows)
     outputs = tuple(_output(t, graph, rows) for t in graph.outputs)
     store.trim()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.errors import DataError
 from engine.events import Log, Report, silent
 from engine.pictures import CHANNELS, decode_picture, load_picture
-from engine.reading import read_bytes
+from engine.reading import is_picture, read_bytes
 from engine.samples import Sample, content_key, list_samples, match_inputs, sample_key, unclaimed
 
 __all__ = [
@@ -56,10 +56,11 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A sample that has been read (its key is known) and the array for each input."""
+    """A sample that has been read (its key is known), the array for each input, and which of these are pixels."""
 
     sample: Sample
     feeds: Mapping[str, Feed]
+    pixels: frozenset[str] = frozenset()
 
 
 def load_bin(path: Path, shape: Sequence[int]) -> Feed:
@@ -82,17 +83,20 @@ def read_sample(sample: Sample, specs: Sequence[InputSpec]) -> Loaded:
     """Return `sample` with its key, and its feeds as `load_sample` has them; every file is read once."""
     check_specs(sample, specs)
     data = {path: read_bytes(path) for path in sample.paths}
+    table = {spec.name: spec for spec in specs}
+    files = {specs[0].name: sample.paths[0]} if sample.is_picture else match_inputs(sample, list(table))
     feeds: dict[str, Feed] = {}
-    if sample.is_picture:
-        spec, path = specs[0], sample.paths[0]
+    for name, path in files.items():
+        spec = table[name]
+        if not is_picture(path):
+            feeds[name] = _decode_bin(data[path], path, spec.shape)
+            continue
+        _check_picture(spec, str(path))
         channels, height, width = spec.shape[1:]
         pixels = decode_picture(data[path], str(path), height=height, width=width, channels=channels, color=spec.color)
-        feeds[spec.name] = pixels[np.newaxis]
-    else:
-        shapes = {spec.name: spec.shape for spec in specs}
-        for name, path in match_inputs(sample, list(shapes)).items():
-            feeds[name] = _decode_bin(data[path], path, shapes[name])
-    return Loaded(replace(sample, key=content_key(sample, list(data.values()))), feeds)
+        feeds[name] = pixels[np.newaxis]
+    pictures = frozenset(name for name, path in files.items() if is_picture(path))
+    return Loaded(replace(sample, key=content_key(sample, list(data.values()))), feeds, pictures)
 
 
 def check_specs(sample: Sample, specs: Sequence[InputSpec]) -> None:
@@ -101,14 +105,17 @@ def check_specs(sample: Sample, specs: Sequence[InputSpec]) -> None:
         return
     if len(specs) != 1:
         names = ", ".join(spec.name for spec in specs)
-        hint = "give it sample folders with one .bin per input"
+        hint = "give it sample folders with one .bin or picture per input"
         raise DataError(f"one picture cannot feed {len(specs)} inputs ({names})", where=sample.name, hint=hint)
-    spec = specs[0]
+    _check_picture(specs[0], sample.name)
+
+
+def _check_picture(spec: InputSpec, where: str) -> None:
     if len(spec.shape) != 4 or spec.shape[0] != 1 or spec.shape[1] != CHANNELS.get(spec.color):
         expected = f"[1,{CHANNELS.get(spec.color, 3)},height,width]"
         raise DataError(
             f"{spec.color} pictures cannot feed input {spec.name} of shape {list(spec.shape)}, expected {expected}",
-            where=sample.name,
+            where=where,
             hint="see COLOR and INPUT_SHAPE, or give it .bin samples",
         )
 

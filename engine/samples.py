@@ -1,6 +1,6 @@
 """What a calibration or debug folder holds: samples, found and named, not yet loaded.
 
-A data set is a folder of pictures, one sample each, or a folder of sample folders with one .bin per input.
+A data set is a folder of pictures, one sample each, or a folder of sample folders with one .bin or picture per input.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from engine.errors import DataError
 from engine.events import Log, Report, silent
 from engine.reading import PICTURES, is_picture, read_bytes
 
+MOST_INPUTS = 16  # pictures in a sample folder, one per input; more are a data set
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini"})  # what file managers leave behind
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample: the name it is shown under, its files (one picture, or .bin files sorted by name), its content key.
+    """One sample: the name it is shown under, its files (one picture, or a file for each input, sorted by name), its content key.
 
     `key` is "" until the files have been read; `sample_key` and `dataset.iter_samples` give it.
     """
@@ -31,14 +32,16 @@ class Sample:
 
     @property
     def is_picture(self) -> bool:
-        return is_picture(self.paths[0])
+        """Whether the sample is one picture, whatever the input is called."""
+        return len(self.paths) == 1 and is_picture(self.paths[0])
 
 
 def list_samples(path: str | Path, report: Report = silent) -> tuple[Sample, ...]:
     """Return the samples at `path`, sorted by name, without opening them.
 
-    `path` is a picture, a .bin file, a folder of pictures, a folder of sample folders, or one sample folder. Hidden
-    files are passed over, other strangers reported once. DataError names what is missing and says what was expected.
+    `path` is a picture, a .bin file, a folder of pictures, a folder of sample folders, or one sample folder (which has at
+    least one .bin file: pictures alone are a sample each). Hidden files are passed over, other strangers reported once.
+    DataError names what is missing and says what was expected.
     """
     root = Path(path)
     try:
@@ -54,13 +57,13 @@ def list_samples(path: str | Path, report: Report = silent) -> tuple[Sample, ...
     entries = _entries(root)
     files = [entry for entry in entries if not _is_folder(entry)]
     pictures = [file for file in files if is_picture(file)]
+    bins = [file for file in files if _is_bin(file)]
+    if bins and (not pictures or len(bins) + len(pictures) <= MOST_INPUTS):
+        _tell_of_strangers(root, entries, [*bins, *pictures], report)
+        return (Sample(_shown_name(root), tuple(file for file in files if file in bins or file in pictures)),)
     if pictures:
         _tell_of_strangers(root, entries, pictures, report)
         return tuple(Sample(_shown_name(picture), (picture,)) for picture in pictures)
-    bins = [file for file in files if _is_bin(file)]
-    if bins:
-        _tell_of_strangers(root, entries, bins, report)
-        return (Sample(_shown_name(root), tuple(bins)),)
     return _sample_folders(root, entries, report)
 
 
@@ -103,6 +106,15 @@ def match_inputs(sample: Sample, names: Sequence[str]) -> dict[str, Path]:
     return {name: paths[0] for name, paths in found.items()}
 
 
+def fed_with_pictures(samples: Sequence[Sample], names: Sequence[str]) -> frozenset[str]:
+    """Return the inputs among `names` for which every sample has a picture."""
+    found = set(names)
+    for sample in samples:
+        if not sample.is_picture:
+            found &= {owner for path in sample.paths if is_picture(path) and (owner := _owner(path, names)) is not None}
+    return frozenset(found)
+
+
 def unclaimed(sample: Sample, names: Sequence[str]) -> tuple[Path, ...]:
     """Return the files of `sample` that belong to none of the inputs `names`."""
     return tuple(path for path in sample.paths if _owner(path, names) is None)
@@ -114,21 +126,23 @@ def _owner(path: Path, names: Sequence[str]) -> str | None:
 
 
 def _sample_folders(root: Path, entries: list[Path], report: Report) -> tuple[Sample, ...]:
-    samples, taken, pictures_below = [], [], False
-    for folder in filter(_is_folder, entries):
-        inside = _entries(folder)
-        bins = tuple(file for file in inside if _is_bin(file))
-        if bins:
-            samples.append(Sample(_shown_name(folder), bins))
-            taken.append(folder)
-        elif not pictures_below:
-            pictures_below = any(is_picture(file) for file in inside)
-    if not samples:
-        hint = "there are pictures one folder below: name that folder" if pictures_below else ""
-        expected = f"pictures ({_extensions()}) or sample folders of .bin files"
-        raise DataError(f"the folder holds no samples, expected {expected}", where=str(root), hint=hint)
-    _tell_of_strangers(root, entries, taken, report)
-    return tuple(samples)
+    """Return the folders that hold one file per input: .bin files, pictures, or both.
+
+    Folders of pictures alone are samples when they all look so; a folder of one, or of many, is taken for a data set of its own.
+    """
+    inside = {folder: [f for f in _entries(folder) if _is_bin(f) or is_picture(f)] for folder in entries if _is_folder(folder)}
+    full = {folder: files for folder, files in inside.items() if files}
+    if not any(_is_bin(f) for files in full.values() for f in files) and not all(1 < len(files) <= MOST_INPUTS for files in full.values()):
+        hint = "there are pictures one folder below: name that folder"
+        raise DataError(f"the folder holds no samples, expected {_expected()}", where=str(root), hint=hint)
+    if not full:
+        raise DataError(f"the folder holds no samples, expected {_expected()}", where=str(root))
+    _tell_of_strangers(root, entries, list(full), report)
+    return tuple(Sample(_shown_name(folder), tuple(files)) for folder, files in full.items())
+
+
+def _expected() -> str:
+    return f"pictures ({_extensions()}) or sample folders of .bin files"
 
 
 def _is_folder(path: Path) -> bool:

@@ -44,7 +44,7 @@ class Inputs:
             if s.name in self.pictures:
                 fed[PIXELS + s.name] = value
                 continue
-            if value.ndim == 4 and not loaded.sample.is_picture:
+            if value.ndim == 4 and s.name not in loaded.pixels:
                 value = value.transpose(0, 2, 3, 1)
             fed[s.name] = np.asarray(value, self.dtypes.get(s.name, "float32"), order="C")
         return fed

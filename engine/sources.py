@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .bitfile import NAME, Entry, read_entries
-from .config import Config, load_config, not_yet, override
+from .config import Config, load_config, override
 from .errors import ConfigError, DataError, ModelError
 from .events import Log, Progress, Report
 from .samples import Sample, list_samples, sample_key
@@ -74,8 +74,6 @@ def gather(job: Job, report: Report) -> Sources:
     for text in texts:
         report(Log(text, "warning", "config"))
     told = Warnings(report)
-    for key, message in not_yet(config):
-        raise ConfigError(message, where=f"{job.config_path}: {key}")
     _check_widths(job, config, told)
     report(Progress("ReadSources", 0, 1))
     calibration = _samples(job, config.quant_dataset_path, "QUANT_DATASET_PATH", told, config.quant_dataset_size)

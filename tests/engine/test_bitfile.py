@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.bitfile import NAME, Entry, over, read_entries, text_of
-from engine.errors import ConfigError, MagikError
+from engine.errors import ConfigError
 from engine.plan import Choice, Plan
 
 from .running import converted, rows, told
@@ -71,10 +72,9 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
         write(path, text)
     except UnicodeEncodeError:
         return
-    try:
-        read_entries(path, "")
-    except ConfigError as error:
-        assert str(path) in str(error)
+    with contextlib.suppress(ConfigError):
+        entries, _ = read_entries(path, "")
+        assert all(isinstance(entry, Entry) for entry in entries.values())
 
 
 def test_what_can_be_understood_is_with_a_warning(tmp_path: Path) -> None:

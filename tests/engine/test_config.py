@@ -23,7 +23,6 @@ from engine.config import (
     load_config,
     mean_for,
     normal_for,
-    not_yet,
     override,
     parse_config,
 )
@@ -384,12 +383,3 @@ def test_override_survives_anything(key: str, value: str) -> None:
         assert got.where.startswith(f"--set {key}=")
     else:
         assert replace(got, **{key.lower(): getattr(Config(), key.lower())}) == Config()
-
-
-# ---------------------------------------------------------------- not yet
-
-
-def test_keys_without_effect_are_named_only_when_set() -> None:
-    assert not_yet(Config()) == ()
-    config = config_of(QUANT_OP_SKIP=["a"], FEATURE_CORRECT_PATH="b")
-    assert not_yet(config) == (("FEATURE_CORRECT_PATH", 'FEATURE_CORRECT_PATH has no effect yet: remove it, or set it to ""'),)

@@ -62,7 +62,7 @@ def pixels(seed: int = 0) -> Array:
 
 
 def picture(value: Array) -> Loaded:
-    return Loaded(Sample("p", (Path("p.png"),)), {"x": value})
+    return Loaded(Sample("p", (Path("p.png"),)), {"x": value}, frozenset({"x"}))
 
 
 def nchw(value: Array) -> Array:
