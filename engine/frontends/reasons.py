@@ -9,7 +9,7 @@ def _table(*rows: tuple[Iterable[str], str]) -> dict[str, str]:
     return {op: words for ops, words in rows for op in ops}
 
 
-_REASONS = _table(
+REASONS = _table(
     (("Softmax", "LogSoftmax"), "softmax runs in float32: an exponential and its sum span more than the levels of a feature can tell"),
     (("Hardmax", "ArgMax", "ArgMin", "TopK"), "it looks for positions: it compares in float32 and makes no feature"),
     (("NonMaxSuppression", "NonZero", "Unique", "Compress"), "how much it selects depends on the picture: it runs in float32"),
@@ -42,4 +42,4 @@ _REASONS = _table(
 
 def no_integer_form(op: str) -> str:
     """Return why the source operator `op` runs in float32 whatever its arguments are."""
-    return _REASONS.get(op, f"no integer form of {op} is known")
+    return REASONS.get(op, f"no integer form of {op} is known")

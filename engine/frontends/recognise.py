@@ -12,12 +12,15 @@ from ..ops.view import Decline, Match, View
 from .normalizations import normalization
 from .protos import constant_type
 from .raw import RawGraph, reads
-from .reasons import no_integer_form
+from .reasons import REASONS, no_integer_form
 
 FLOAT = "Float"
 """The type of a layer that onnxruntime runs as it is; `attrs["op_type"]` is what the source model calls it."""
 
 UNFIT = "its arguments do not fit a"
+
+GENERAL = 2
+"""An operator that starts at more source operators than this is made for none of them."""
 
 
 def recognise(raw: RawGraph) -> Graph:
@@ -47,7 +50,11 @@ def recognise(raw: RawGraph) -> Graph:
 
 
 def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
-    """Return the first match, or the most telling reason: no pattern's, but that of the operator made for the fewest source operators."""
+    """Return the first match, or the most telling reason.
+
+    That is no pattern's, but that of the operator made for the fewest source operators; one made for many says less than what is known
+    of the source operator.
+    """
     other = next((k.dtype for k in map(view.type, view.features(node)) if k and _is_float(k) and k.dtype != "float32"), "")
     if other:
         return Decline(f"it computes in {other}")
@@ -62,9 +69,8 @@ def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:
             return answer
     if declined and any(view.type(t) is None for t in view.features(node)):
         return Decline("the size of its input is known at run time only")
-    if declined:
-        return min(declined, key=lambda item: item[:2])[2]
-    return Decline(no_integer_form(node.op))
+    _, kinds, best = min(declined, key=lambda item: item[:2], default=(0, GENERAL + 1, Decline(no_integer_form(node.op))))
+    return Decline(REASONS[node.op]) if kinds > GENERAL and node.op in REASONS else best
 
 
 def _ask(operator: Operator, node: RawNode, view: View) -> Match | Decline:

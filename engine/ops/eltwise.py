@@ -18,6 +18,7 @@ from ..numerics import Array, QParams, affine, multiplier, scaled, settle
 from ..numerics import quantize as to_levels
 from . import activation
 from .base import Example, Operator, Parameters, qnode, quantization, random_levels, random_params
+from .folding import masks
 from .lowering import Builder
 from .view import Decline, Match, View
 
@@ -40,6 +41,8 @@ class Eltwise(Operator):
         params = {} if side < 0 else {"constant": np.asarray(constants[side], np.float32)}
         if side >= 0 and not np.isfinite(params["constant"]).all():
             return Decline("its constant is not finite everywhere")
+        if side >= 0 and self.float_op != "Mul" and masks(params["constant"]):
+            return Decline(f"it masks with {params['constant'].min():g}: no range holds that beside its input")
         act = activation.absorb(view, raw.outputs[0])
         node = Node(self.type, act.tensor, features, (act.tensor,), {"constant": side, **act.attrs()}, params)
         return Match(node, (raw, *act.absorbed))

@@ -13,6 +13,9 @@ from ..ir import RawNode
 from ..numerics import Array
 from .view import View
 
+MASK = 1e4
+"""What lies this far below zero hides what it is added to: no range holds it beside the features."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
@@ -60,6 +63,11 @@ def per_channel(value: Array | None, channels: int, rank: int, axis: int) -> Arr
     return value.reshape(-1).astype(np.float64)
 
 
+def masks(constant: Array) -> bool:
+    """Tell whether a constant hides some of the elements (in front of a softmax) by pushing them far below the others."""
+    return bool(constant.size and constant.min() <= -MASK < constant.max())
+
+
 def scale_and_shift(raw: RawNode, view: View, tensor: str, channels: int, axis: int) -> tuple[Array, Array] | None:
     """Return (scale, shift) per channel when `raw` is y * s + t of `tensor` with constants, None otherwise."""
     if raw.domain or not raw.inputs:
@@ -72,7 +80,7 @@ def scale_and_shift(raw: RawNode, view: View, tensor: str, channels: int, axis: 
     other = raw.inputs[1] if first else raw.inputs[0]
     c = per_channel(view.const(other), channels, view.rank(tensor), axis)
     ours, result = view.type(tensor), view.type(raw.outputs[0])
-    if c is None or ours is None or result is None or ours.shape != result.shape:
+    if c is None or ours is None or result is None or ours.shape != result.shape or (raw.op in ("Add", "Sub") and masks(c)):
         return None
     one, zero = np.ones(channels), np.zeros(channels)
     if raw.op == "Add":

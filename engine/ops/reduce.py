@@ -50,7 +50,7 @@ class Reduce(Operator):
         shape = (1, *(int(v) for v in rng.choice([1, 2, 5, 7, 40], int(rng.integers(1, 4)))))
         axes = tuple(sorted(int(a) for a in rng.permutation(len(shape))[: int(rng.integers(1, len(shape) + 1))]))
         keep = int(rng.integers(2))
-        made = np.empty(shape).sum(axis=axes, keepdims=bool(keep)).shape
+        made = np.zeros(shape).sum(axis=axes, keepdims=bool(keep)).shape
         node = Node(self.type, "y", ("x",), ("y",), {"axes": axes, "keepdims": keep})
         return shape, {"x": TensorType(shape), "y": TensorType(made)}, node
 

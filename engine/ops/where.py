@@ -14,11 +14,9 @@ from ..ir import Node, QNode, RawNode, TensorType
 from ..numerics import Array, QParams, multiplier, scaled, settle
 from ..numerics import quantize as to_levels
 from .base import Example, Operator, Parameters, qnode, quantization, random_levels, random_params
+from .folding import MASK
 from .lowering import Builder
 from .view import Decline, Match, View
-
-MASK = 1e4
-"""A constant this far from zero hides what it stands for (in front of a softmax): no range holds it beside the features."""
 
 SIDES = ("a", "b")
 

@@ -51,18 +51,14 @@ def float_tensors(graph: Graph) -> list[str]:
 
 
 def seen(graph: Graph) -> dict[str, tuple[float, float]]:
-    """The extremes of every tensor over two inputs."""
-    table: dict[str, tuple[float, float]] = {}
-    for seed in (0, 1):
-        feeds = feeds_of(graph, seed)
-        for tensor, value in {**run_graph(graph, feeds, float_tensors(graph)), **feeds}.items():
-            low, high = table.get(tensor, (0.0, 0.0))
-            table[tensor] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
-    return table
+    """The extremes of every tensor for one input."""
+    feeds = feeds_of(graph, 1)
+    values = {**run_graph(graph, feeds, float_tensors(graph)), **feeds}
+    return {t: (float(v.min(initial=0)), float(v.max(initial=0))) for t, v in values.items()}
 
 
-def in_integers(graph: Graph, bits: int) -> Quantized:
-    return quantized(graph, Plan(Choice(bits, 8, "MAX_ABS", "MAX_ABS")), seen(graph))
+def in_integers(graph: Graph, bits: int, ranges: Mapping[str, tuple[float, float]] | None = None) -> Quantized:
+    return quantized(graph, Plan(Choice(bits, 8, "MAX_ABS", "MAX_ABS")), ranges or seen(graph))
 
 
 def run_integers(graph: QGraph, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -118,9 +114,10 @@ def test_more_bits_are_closer(family: Family, save: Save) -> None:
     graph = load(save(family.model()), Config()).graph
     feeds = feeds_of(graph, 1)
     floats = run_graph(graph, feeds, graph.outputs)
+    ranges = seen(graph)
     found: dict[int, list[float]] = {}
     for bits in (8, 12):
-        made = in_integers(graph, bits).graph
+        made = in_integers(graph, bits, ranges).graph
         values = run_integers(made, feeds)
         pairs = zip(made.outputs, graph.outputs, strict=True)
         found[bits] = [cosine(values[a], floats[b]) for a, b in pairs if floats[b].dtype == np.float32]
