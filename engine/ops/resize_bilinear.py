@@ -5,13 +5,14 @@ weights are w = rint((x - i) * 2^k) and 2^k - w, so that along `a` axes
 
     y = rint(float32(acc) * 2^(-k a)) + z,   acc = the exact sum of (q - z) times its weights;
 
-the result lies between the pixels, so the quantization stays. k is 8 where that is exact (any resize by a power of two), else 11 for
-features of up to 8 bits, which fits a board's 32-bit sums, and 18 for wider ones. Source: ONNX operator Resize.
+the result lies between the pixels, so the quantization stays. k is the least number up to 8 that makes the weights exact (2 for a resize by
+two), else 11 for features of up to 8 bits, which fits a board's 32-bit sums, and 18 for wider ones. Source: ONNX operator Resize.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,8 @@ class ResizeBilinear(Operator):
 
     def quantize(self, node: Node, p: Parameters) -> QNode | Decline:
         (source,), axes, shape = p.features(), node.attrs["axes"], p.types[node.inputs[0]].shape
-        k = COARSE if all(_fits(node.params[f"x{a}"], COARSE) for a in axes) else FINE if source.bits <= 8 else WIDE
+        exact = (k for k in range(COARSE + 1) if all(_fits(node.params[f"x{a}"], k) for a in axes))
+        k = next(exact, FINE if source.bits <= 8 else WIDE)
         bound = reach(source) << (k * len(axes))
         if bound >= DOUBLE_EXACT:
             return Decline(f"its sums over {len(axes)} axes are too long to be exact")
@@ -82,21 +84,28 @@ class ResizeBilinear(Operator):
             x = node.params[f"x{axis}"]
             low = arrays[f"i{axis}"] = np.floor(x).astype(np.int32)
             arrays[f"w{axis}"] = np.rint((x - low) * (1 << k)).astype(np.int32)
+        factors = _factors(node, shape) if k <= COARSE and bound < FLOAT_EXACT else ()
         attrs = {"axes": axes, "sizes": tuple(shape[a] for a in axes), "rank": node.attrs["rank"], "k": k, "bound": bound}
+        attrs |= {"transform": node.attrs["transform"], "factors": factors}
         return qnode(self.type, node, p, attrs, **arrays)
 
     def lower_int(self, q: QNode, b: Builder) -> None:
         (source,), target = quantization(q)
-        exact = q.attrs["bound"] < FLOAT_EXACT
         value = b.centre(q.inputs[0], source)
-        if not exact:
-            value = b.op("Cast", value, to=DOUBLE)
-        for axis, n in zip(q.attrs["axes"], q.attrs["sizes"], strict=True):
-            weights = matrix(q.arrays[f"i{axis}"], q.arrays[f"w{axis}"], n, q.attrs["k"]).astype(np.float32 if exact else np.float64)
-            last = axis == q.attrs["rank"] - 1
-            value = b.op("MatMul", value, b.const(weights.T)) if last else b.op("MatMul", b.const(weights), value)
+        if q.attrs["factors"]:
+            # weights and sums are multiples of a power of two that float32 holds: onnxruntime's own interpolation is exact
+            how = {"mode": "linear", "coordinate_transformation_mode": q.attrs["transform"]}
+            b.finish(b.settle(b.op("Resize", value, "", b.const(q.attrs["factors"], np.float32), **how), target), q.outputs[0])
+            return
+        kind: np.dtype[Any] = np.dtype(np.float32)
+        bound = reach(source)
+        for axis, n in reversed(list(zip(q.attrs["axes"], q.attrs["sizes"], strict=True))):
+            bound <<= q.attrs["k"]
+            if bound >= FLOAT_EXACT and kind == np.float32:
+                value, kind = b.op("Cast", value, to=DOUBLE), np.dtype(np.float64)
+            value = _along(value, axis, n, q, kind, b)
         acc = b.accumulator(value)
-        b.finish(b.requantize(acc if exact else b.op("Cast", acc, to=FLOAT), _unit(q), target), q.outputs[0])
+        b.finish(b.requantize(acc if kind == np.float32 else b.op("Cast", acc, to=FLOAT), _unit(q), target), q.outputs[0])
 
     def reference(self, q: QNode, inputs: Sequence[Array]) -> tuple[Array, Array]:
         (source,), target = quantization(q)
@@ -135,18 +144,31 @@ def positions(transform: str, n: int, out: int, scale: float) -> Array:
     return np.clip(x, 0, n - 1)
 
 
-def matrix(low: Array, weight: Array, n: int, k: int) -> Array:
-    """Return the interpolation between pixels `low` and `low + 1` of `n` as a matrix (positions, n); each row adds up to 2^k."""
-    table = np.zeros((len(low), n))
-    rows = np.arange(len(low))
-    table[rows, low] = (1 << k) - weight
-    table[rows, np.minimum(low + 1, n - 1)] += weight
-    return table
+def _along(value: str, axis: int, n: int, q: QNode, kind: np.dtype[Any], b: Builder) -> str:
+    """Append the interpolation along one axis of `n` pixels: a product with a matrix along the last, two gathers of rows along another."""
+    low, weight, one = q.arrays[f"i{axis}"].astype(np.int64), q.arrays[f"w{axis}"], 1 << q.attrs["k"]
+    after = np.minimum(low + 1, n - 1)
+    if axis == q.attrs["rank"] - 1:
+        table, columns = np.zeros((n, len(low)), kind), np.arange(len(low))
+        table[low, columns] = one - weight
+        table[after, columns] += weight
+        return b.op("MatMul", value, b.const(table))
+    sides = ((low, one - weight), (after, weight))
+    parts = [b.op("Mul", b.op("Gather", value, b.const(i), axis=axis), b.const(w.reshape(-1, 1), kind)) for i, w in sides]
+    return b.op("Add", *parts)
 
 
 def _fits(x: Array, k: int) -> bool:
     """Tell whether positions are multiples of 2^-k."""
     return bool(np.all(x * (1 << k) % 1.0 == 0.0))
+
+
+def _factors(node: Node, shape: Sequence[int]) -> tuple[float, ...]:
+    """Return the scale of every axis where all are powers of two that give the output's size, else ()."""
+    factors = [made / n for n, made in zip(shape, node.attrs["shape"], strict=True)]
+    simple = all(np.frexp(f)[0] == 0.5 for f in factors) and node.attrs["transform"] in ("half_pixel", "asymmetric")
+    same = not node.attrs["scales"] or tuple(factors) == tuple(node.attrs["scales"])
+    return tuple(factors) if simple and same else ()
 
 
 def _unit(q: QNode) -> Array:
