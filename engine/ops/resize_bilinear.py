@@ -123,9 +123,10 @@ class ResizeBilinear(Operator):
     def example(self, rng: np.random.Generator, bits: int) -> Example:
         shape = (1, 2, int(rng.integers(1, 7)), int(rng.integers(1, 7)))
         made, params = list(shape), {}
-        transform = str(rng.choice(sorted(TRANSFORMS)))
+        doubled = bool(rng.integers(2))
+        transform = str(rng.choice(["half_pixel", "asymmetric"] if doubled else sorted(TRANSFORMS)))
         for axis in (2, 3)[int(rng.integers(2)) :]:
-            made[axis] = int(rng.choice([2 * shape[axis], 1, 5, 9]))
+            made[axis] = int(rng.choice([2, 4])) * shape[axis] if doubled else int(rng.choice([2 * shape[axis], 1, 5, 9]))
             params[f"x{axis}"] = positions(transform, shape[axis], made[axis], made[axis] / shape[axis])
         scales = tuple(m / n for m, n in zip(made, shape, strict=True))
         axes = tuple(int(name[1:]) for name in params)
