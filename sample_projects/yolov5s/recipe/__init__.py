@@ -1,0 +1,1 @@
+"""How the sample was made: pictures, topology, training, ONNX, detections and their precision."""
