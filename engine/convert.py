@@ -6,12 +6,13 @@ Every stage is a function of immutable values; what an earlier run already knows
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import datacheck
 from .analysis.reduce import reduce
 from .analysis.report import LayerRow, OutputRow, SampleCosine, measured, to_json
 from .analysis.report import Report as Document
@@ -22,8 +23,8 @@ from .frontends.importer import Imported, load
 from .ir import Graph, keys
 from .numerics import NUMERICS
 from .ops.base import REGISTRY
-from .plan import Resolved
-from .quantize import PIXELS, LayerInfo, Quantized, quantize, shown_type, tensors_to_observe
+from .plan import Choice, Resolved
+from .quantize import PIXELS, LayerInfo, Quantized, Range, quantize, shown_type, tensors_to_observe
 from .samples import fed_with_pictures
 from .simulate import Inputs, Networks
 from .sources import Job, Sources, Warnings
@@ -67,20 +68,15 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     resolved = resolve(graph, sources, told)
     leaves = inputs.leaves()
     float_keys = keys(graph, leaves, "float")
+    if sources.calibration:
+        with clock.stage("look"):
+            datacheck.check(sources.calibration, sources.debug, store=store, report=told, executor=executor)
     with clock.stage("calibrate"):
         tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
         samples = sources.calibration
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
-    levels, ranges = dict.fromkeys(inputs.pictures, PIXELS), range_finders(seen, store=store)
-    with clock.stage("quantize"):
-        quantized = quantize(graph, ranges, resolved, inputs=levels, step=lambda done, total: told(Progress("ComputeScale", done, total)))
-    tell_of_ranges(quantized, resolved, told)
-    forms = Forms(graph, graph, graph)
-    if sources.calibration and (sources.correction or sources.feature_correction):
-        with clock.stage("correct"):
-            forms = correct_both(graph, quantized, resolved, inputs, sources, store=store, report=told)
-            quantized = quantize(forms.both, ranges, resolved, inputs=levels)
-    shown = simulated(forms, quantized, resolved, sources.config, told)
+    finders = range_finders(seen, store=store)
+    quantized, shown = _quantized(graph, inputs, finders, resolved, sources, clock=clock, store=store, report=told)
     rows = layer_rows(graph, shown, resolved)
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
@@ -108,6 +104,30 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(told.texts), NUMERICS
     )
     return to_json(made)
+
+
+def _quantized(
+    graph: Graph,
+    inputs: Inputs,
+    ranges: Mapping[str, Callable[[Choice], Range]],
+    resolved: Resolved,
+    sources: Sources,
+    *,
+    clock: Clock,
+    store: Store,
+    report: Report,
+) -> tuple[Quantized, Quantized]:
+    """Return the integer network, its biases corrected where samples are given for it, and the one to simulate."""
+    levels = dict.fromkeys(inputs.pictures, PIXELS)
+    with clock.stage("quantize"):
+        quantized = quantize(graph, ranges, resolved, inputs=levels, step=lambda done, total: report(Progress("ComputeScale", done, total)))
+    tell_of_ranges(quantized, resolved, report)
+    forms = Forms(graph, graph, graph)
+    if sources.calibration and (sources.correction or sources.feature_correction):
+        with clock.stage("correct"):
+            forms = correct_both(graph, quantized, resolved, inputs, sources, store=store, report=report)
+            quantized = quantize(forms.both, ranges, resolved, inputs=levels)
+    return quantized, simulated(forms, quantized, resolved, sources.config, report)
 
 
 def inputs_of(imported: Imported, sources: Sources) -> Inputs:

@@ -8,6 +8,8 @@ support when it shrinks, so that every source pixel counts). EXIF, colour profil
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +57,29 @@ def decode_picture(data: bytes, where: str, *, height: int, width: int, channels
     if CHANNELS.get(color) != channels:
         fitting = " or ".join(name for name, count in CHANNELS.items() if count == channels) or ".bin samples"
         raise DataError(f"{color} does not fit an input of {channels} channels, expected {fitting}", where=where)
-    mode = "L" if color == "GRAY" else "RGB"
+    with _opened(data, where) as opened:
+        resized = _plain(opened, "L" if color == "GRAY" else "RGB", where).resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(resized, dtype=np.uint8).reshape(height, width, channels)
+    return np.ascontiguousarray(pixels[:, :, ::-1] if color == "BGR" else pixels)
+
+
+def thumbnail(data: bytes, where: str, side: int) -> NDArray[np.uint8]:
+    """Return a picture as RGB of at most `side` pixels a side, quickly: a JPEG is decoded at a fraction of its size."""
+    with _opened(data, where) as opened:
+        opened.draft("RGB", (side, side))
+        scale = min(1.0, side / max(opened.size))
+        size = (max(1, round(opened.width * scale)), max(1, round(opened.height * scale)))
+        return np.asarray(_plain(opened, "RGB", where).resize(size, Image.Resampling.NEAREST), dtype=np.uint8)
+
+
+@contextmanager
+def _opened(data: bytes, where: str) -> Iterator[Image.Image]:
+    """Open a picture; whatever goes wrong with it in the block is a DataError that names `where`."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:  # known from the header, nothing is decoded yet
                 raise _bomb(where)
-            resized = _plain(opened, mode, where).resize((width, height), Image.Resampling.BILINEAR)
+            yield opened
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -69,8 +88,6 @@ def decode_picture(data: bytes, where: str, *, height: int, width: int, channels
         raise DataError("not a picture, or its header is damaged", where=where) from error
     except Exception as error:  # a decoder fed with damaged bytes may raise anything at all
         raise DataError(f"the picture is damaged: {error or type(error).__name__}", where=where) from error
-    pixels = np.asarray(resized, dtype=np.uint8).reshape(height, width, channels)
-    return np.ascontiguousarray(pixels[:, :, ::-1] if color == "BGR" else pixels)
 
 
 def _plain(picture: Image.Image, mode: str, where: str) -> Image.Image:

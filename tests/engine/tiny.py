@@ -61,10 +61,10 @@ def build(root: Path) -> None:
     (root / "net.onnx").write_bytes(tiny_model())
     (root / "run_t40.sh").write_text("magik-transform-tools " + " ".join(LINE) + "\n")
     configure(root)
-    for folder, count in (("calibration", 3), ("debug", 2)):
+    for folder, count, seed in (("calibration", 10, 0), ("debug", 2, 50)):
         (root / folder).mkdir()
         for index in range(count):
-            picture(root / folder / f"{index}.png", seed=index)
+            picture(root / folder / f"{index}.png", seed=seed + index)
 
 
 def configure(root: Path, **changes: Any) -> None:
