@@ -140,11 +140,16 @@ def test_both_inputs_reach_the_gains() -> None:
 
 
 @pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What `magik-tui run --json` says of both variants."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project") / "gru"
     shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("magik_dump_path", ".magik", "venus_*"))
-    return {soc: run(job_for(find_project(folder, soc)), report=silent) for soc in ("t40", "t41")}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def documents(project: Path) -> dict[str, dict[str, Any]]:
+    """What `magik-tui run --json` says of both variants."""
+    return {soc: run(job_for(find_project(project, soc)), report=silent) for soc in ("t40", "t41")}
 
 
 def test_the_engine_converts_every_layer_but_the_recurrent_node(documents: dict[str, dict[str, Any]]) -> None:
@@ -171,6 +176,15 @@ def test_one_listed_input_or_both_mean_the_same_network(documents: dict[str, dic
 
     assert ranges("t40") == ranges("t41")
     assert [len(documents[soc]["nodes"][0]["samples"]) for soc in ("t40", "t41")] == [20, 6]
+
+
+@pytest.mark.usefixtures("documents")
+def test_the_conversion_leaves_what_the_guide_lists(project: Path) -> None:
+    made = project / "venus_sample_gru"
+    assert {path.name for path in made.iterdir()} >= {"0", "gru_t40_magik.bin", "magik_model_gru_t40_magik.mk.h"}
+    for name in ("740", "last_state_tgru"):
+        (first,), (written,) = (CALIBRATION / "0").glob(f"{name}*.bin"), (made / "0").glob(f"{name}*.bin")
+        assert written.read_bytes() == first.read_bytes()
 
 
 def test_the_readme_gives_the_decibels_that_are_measured() -> None:
