@@ -137,7 +137,7 @@ def slack(case: Example) -> float:
 
 def test_no_layer_sums_in_float_beyond_what_float_holds() -> None:
     """A case with large sums exists for every layer with weights, so that the wider integers are tested at all."""
-    for name in ("Conv2D", "MatMul", "BatchNormScale"):
+    for name in ("Conv2D", "ConvTranspose2D", "MatMul", "BatchMatMul", "BatchNormScale"):
         bounds = [draw(name, seed)[1].attrs["bound"] for seed in SEEDS]
         assert min(bounds) < FLOAT_EXACT <= max(bounds), (name, bounds)
 
