@@ -107,8 +107,8 @@ SCHEMA: tuple[Key, ...] = (
         "QUANT_DATASET_PATH",
         "path",
         "",
-        "The calibration set: a folder of pictures, or a folder of sample folders of .bin files; "
-        "without a valid path the model is converted, not quantized.",
+        "The calibration set: a folder of pictures, or a folder of sample folders of .bin files or pictures; "
+        "empty: the model is converted, not quantized.",
         template=True,
         template_value="./path/to/",
     ),

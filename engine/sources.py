@@ -13,6 +13,7 @@ from typing import Any
 
 from .bitfile import NAME, Entry, read_entries
 from .config import Config, load_config, override
+from .config_schema import BY_NAME
 from .errors import ConfigError, DataError, ModelError
 from .events import Log, Progress, Report
 from .samples import Sample, list_samples, sample_key
@@ -133,7 +134,7 @@ def _samples(job: Job, path: str, key: str, report: Warnings, most: int | None =
 
     A file that cannot be opened is reported and left out.
     """
-    if not path:
+    if not path or (path == BY_NAME[key].template_value and not (job.root / path).exists()):
         return ()
     try:
         found = list_samples(job.root / path, report)

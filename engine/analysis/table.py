@@ -32,6 +32,24 @@ def table(rows: Iterable[LayerRow]) -> list[str]:
     return [_line(line, widths) for line in lines]
 
 
+def exceptions(rows: Iterable[LayerRow]) -> list[str]:
+    """Return a line for every node that got another width than was asked for it, or none, and why; no lines when nothing is quantized."""
+    table = list(rows)
+    if not any(r.quantized for r in table):
+        return []
+    return [f"{printable(r.name, len(r.name))}: {told}" for r in table if (told := _exception(r))]
+
+
+def _exception(row: LayerRow) -> str:
+    asked = row.requested_feature_bits
+    if not row.quantized:
+        return f"float, {asked} bits asked: {printable(row.reason, len(row.reason))}"
+    if row.feature_bits is None or row.feature_bits == asked:
+        return ""
+    why = ": it keeps the levels of its input" if row.method == "SHARED" else ""
+    return f"{row.feature_bits} bits, {asked} asked{why}"
+
+
 def _line(cells: list[str], widths: list[int]) -> str:
     name = cells[0] + " " * (widths[0] - _width(cells[0]))
     return " ".join([name + " ", *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))])

@@ -103,12 +103,12 @@ def _convert(asked: Invocation) -> None:
 
 
 def table_lines(document: dict[str, Any]) -> list[str]:
-    """Return the vendor's table of a document, nothing when no debug sample was measured."""
+    """Return the vendor's table of a document and what was not done as asked; nothing when no debug sample was measured."""
     from engine.analysis.report import from_json
-    from engine.analysis.table import table
+    from engine.analysis.table import exceptions, table
 
     nodes = from_json(document).nodes
-    return table(nodes) if any(row.samples for row in nodes) else []
+    return [*table(nodes), *exceptions(nodes)] if any(row.samples for row in nodes) else []
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from .correction import Forms
 
 UNQUANTIZED = "QUANT_DATASET_PATH is not set: the model is converted without quantization"
 
+COARSE = "QUANT_FEATURE_METHOD: KL has 2048 bins, too few to choose a range for more than 8 bits; leave the key out, or take MSE"
+
 
 def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
     """Return the decision for every layer; tell of names that match nothing, and of having nothing to calibrate on."""
@@ -30,6 +32,8 @@ def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
     resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
     for text in resolved.unmatched:
         report(Log(text, "warning", "plan"))
+    if config.quant_feature_method == "KL" and any((c.feature_bits or 8) > 8 for c in resolved.choices.values()):
+        report(Log(COARSE, "warning", "plan"))
     return resolved
 
 
