@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.analysis.report import LayerRow, OutputRow, Report
+from engine.bitfile import Entry, text_of
 from engine.export import mgk
 from engine.export.mgk_layout import SECTIONS
 from engine.ir import QGraph, QNode, TensorType
@@ -46,3 +47,9 @@ def test_sections_are_listed_in_order() -> None:
 @pytest.mark.parametrize("kind", [Report, LayerRow, OutputRow])
 def test_every_key_of_the_report_is_named(kind: type) -> None:
     assert [f.name for f in fields(kind) if f"`{f.name}`" not in TEXT] == []
+
+
+def test_the_file_of_bits_is_what_is_written() -> None:
+    shown = TEXT.split("## The bits of the nodes")[1].split("\n\n    {")[1].split("\n\n")[0]
+    lines = ["{", *(line.removeprefix("    ") for line in shown.splitlines()[1:])]
+    assert text_of([("resnetv15_relu0_fwd", 10)], {"resnetv15_relu0_fwd": Entry(None, 0.0, 1.7)}) == "\n".join(lines) + "\n"

@@ -18,7 +18,8 @@ from engine.ops.conv2d import convolve
 from engine.plan import Choice, Plan
 from engine.quantize import quantize
 from engine.simulate import Inputs
-from engine.stages.correction import MOST, correct, correctable, live_bytes, overlaps
+from engine.stages.correction import MOST, correct, correctable, overlaps
+from engine.stages.sweep import live_bytes
 from engine.store import Store
 
 from ..running import converted, rows, told
