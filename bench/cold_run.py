@@ -13,19 +13,25 @@ from pathlib import Path
 
 import onnx
 from onnx import version_converter
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from . import _cases
 
 ROUNDS = 3
 
 
-def peer_command(case: _cases.Case, work: Path) -> list[str]:
-    """Return the peer's command line; a model older than opset 13 is brought to it first, for onnxruntime needs that."""
-    model = case.model
+def prepared(case: _cases.Case, work: Path) -> Path:
+    """Return the model as the peer wants it: opset 13 or newer, through its own pre-processing."""
+    model, target = case.model, work / f"{case.name}_ready.onnx"
     if onnx.load(model, load_external_data=False).opset_import[0].version < 13:
         model = work / f"{case.name}_13.onnx"
-        if not model.exists():
-            onnx.save(version_converter.convert_version(onnx.load(case.model), 13), model)
+        onnx.save(version_converter.convert_version(onnx.load(case.model), 13), model)
+    quant_pre_process(str(model), str(target), skip_symbolic_shape=True)
+    return target
+
+
+def peer_command(case: _cases.Case, model: Path, work: Path) -> list[str]:
+    """Return the peer's command line."""
     values = (case.input, json.dumps(case.mean), json.dumps(case.normal), str(case.size))
     folders = (str(_cases.SHARED / "images/calib"), str(_cases.SHARED / "images/debug"), str(work))
     return _cases.weighed([sys.executable, "-W", "ignore", "-m", "bench._peer", str(model), *values, *folders])
@@ -38,9 +44,10 @@ def main() -> int:
         work = Path(name)
         for case in _cases.cases(work):
             root = _cases.project(case, work)
+            model = prepared(case, work)
             theirs, cold, warm = [], [], []
             for _ in range(ROUNDS):
-                theirs.append(_cases.weigh(peer_command(case, work)))
+                theirs.append(_cases.weigh(peer_command(case, model, work)))
                 _cases.fresh(root)
                 cold.append(_cases.weigh(_cases.run_command(root)))
                 warm.append(_cases.weigh(_cases.run_command(root)))

@@ -103,15 +103,24 @@ def quantize_weights(w: Array, scales: Array, bits: int) -> Array:
 def weight_scales_that_hold_bias(scales: Array, bias: Array, input_scale: float) -> Array:
     """Grow the weight scale of each channel whose bias, in units of input_scale * scale, would leave int32.
 
-    Shapes (channels,); float32 in and out. Half of int32 is left to the sum of products. No scale leaves float32; a bias that would
-    need more is clamped.
+    Shapes (channels,); float32 in and out. No scale leaves float32; a bias that would need more is clamped.
     """
-    room = float(INT32_MAX // 2)
+    room = float(INT32_MAX)
     needed = np.minimum(np.abs(bias.astype(np.float64)) / (float(input_scale) * room), FLOAT_MAX)
     grown = np.where(needed > scales, needed, scales.astype(np.float64)).astype(np.float32)
     # float32 rounding may land a hair below what is needed: one step up is always enough
     safe: Array = np.where(needed > grown, np.nextafter(grown, np.float32(FLOAT_MAX)), grown).astype(np.float32)
     return safe
+
+
+def scales_of_dead_channels(bias: Array, input_scale: float) -> Array:
+    """Return the scale of channels without any weight, shape (channels,) float32: their value is their bias, which gets 22 bits.
+
+    In units of input_scale * 1 a bias of 0.4 would vanish; 22 bits are more than a float32 sum needs and keep it exact.
+    """
+    exact = np.abs(bias.astype(np.float64)) / (float(input_scale) * 2.0**22)
+    tiny = float(np.finfo(np.float32).tiny)
+    return np.where(bias == 0, 1.0, np.clip(exact, tiny, FLOAT_MAX)).astype(np.float32)
 
 
 def quantize_bias(bias: Array, input_scale: float, scales: Array) -> Array:

@@ -94,6 +94,11 @@ def quantize(
     return Quantized(made, tuple(work.infos))
 
 
+def ends(q: QParams) -> Range:
+    """Return the real values of the lowest and the highest level."""
+    return q.scale * (0 - q.zero), q.scale * (q.qmax - q.zero)
+
+
 @dataclass(slots=True)
 class _Work:
     """The integer graph while it grows."""
@@ -109,6 +114,7 @@ class _Work:
     choice_of: dict[str, Choice] = field(default_factory=dict)
     makers: dict[str, Node] = field(default_factory=dict)
     converted: dict[tuple[str, str], str] = field(default_factory=dict)
+    pairs: dict[str, Range] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.types |= self.graph.types
@@ -159,11 +165,14 @@ class _Work:
         bits = choice.feature_bits or 8
         origin = operator.origin(node)
         if isinstance(origin, Shared):
-            out = ins[origin.index][1]
-        elif isinstance(origin, Fixed) and choice.low is None and choice.high is None:
-            out = affine(origin.low, origin.high, bits)
+            shared, out = ins[origin.index]
+            pair = self.pairs.get(shared, ends(out))
         else:
-            out = affine(*self._range(node.outputs[0], choice), bits)
+            pair = self._range(node.outputs[0], choice)
+            if isinstance(origin, Fixed) and choice.low is None and choice.high is None:
+                pair = origin.low, origin.high
+            out = affine(*pair, bits)
+        self.pairs[node.outputs[0]] = min(pair[0], 0.0), max(pair[1], 0.0)
         inner = affine(*self.ranges[node.inner](choice), bits) if node.inner else None
         weight_bits, method = choice.weight_bits or 8, choice.weight_method or "MAX_ABS"
         return Parameters(
@@ -185,7 +194,7 @@ class _Work:
             return self.ranges[tensor](choice)
         q = self.qparams.get(tensor)
         if q is not None:
-            return q.scale * (0 - q.zero), q.scale * (q.qmax - q.zero)
+            return ends(q)
         maker = self.makers.get(tensor)
         operator = REGISTRY.get(maker.op) if maker else None
         if maker is None or operator is None:
@@ -206,8 +215,7 @@ class _Work:
     def _inform(
         self, node: Node, choice: Choice, reason: str, q: QParams | None, inner: QParams | None, bits: int | None, notes: list[str]
     ) -> None:
-        low = q.scale * (0 - q.zero) if q else None
-        high = q.scale * (q.qmax - q.zero) if q else None
+        low, high = self.pairs.get(node.outputs[0], (None, None)) if q else (None, None)
         origin = self._origin(node, choice) if q else "own"
         info = LayerInfo(node.name, shown_type(node), reason, q, origin, inner, bits, choice.feature_bits, low, high, tuple(notes))
         self.infos.append(info)

@@ -105,7 +105,9 @@ def lower_int_node(node: QNode, b: Builder, types: Mapping[str, TensorType]) -> 
     if node.op == "Float" and node.source is not None:
         lower_float_node(node.source, b, types, dict(node.attrs.get("rename", ())))
     elif node.op == "Quantize" and node.outs[0] is not None:
-        b.finish(b.quantize(node.inputs[0], node.outs[0]), node.outputs[0])
+        # what a float layer makes may not be a number: it has the level of zero, whatever the CPU's comparison says
+        known = b.op("Where", b.op("IsNaN", node.inputs[0]), b.const(0.0, np.float32), node.inputs[0])
+        b.finish(b.quantize(known, node.outs[0]), node.outputs[0])
     elif node.op == "Dequantize" and node.ins[0] is not None:
         b.finish(b.dequantize(node.inputs[0], node.ins[0]), node.outputs[0])
     else:

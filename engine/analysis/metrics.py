@@ -22,9 +22,7 @@ import numpy as np
 
 from ..numerics import Array, QParams
 from .moments import Moments, Values, collect, collect_exactly, cuts, energies, farthest, of_floats, of_levels
-
-SQNR_EXACT = 999.0
-"""The SQNR, in dB, of a signal without any noise: JSON knows no infinity, and float32 noise ends near 150 dB."""
+from .reduce import SQNR_EXACT
 
 _CANCELLED = 64.0
 
@@ -50,7 +48,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """The error one layer adds by itself: its integer form on quantized float input, against its float form."""
+    """The error of one layer alone: its integer form on float inputs that were just quantized, against its float form.
+
+    It holds what the layer rounds and what the quantization of its inputs costs, and nothing of the layers before.
+    """
 
     cosine: float | None = None
     sqnr_db: float | None = None

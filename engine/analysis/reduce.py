@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+SQNR_EXACT = 999.0
+"""The SQNR, in dB, of a signal without any noise: JSON knows no infinity, and float32 noise ends near 150 dB."""
+
 if TYPE_CHECKING:
     from .metrics import Local, Measured
 
@@ -49,12 +52,19 @@ def reduce(samples: Sequence[Measured], local: Sequence[Local] = ()) -> Row:
         standard_deviation=mean(m.standard_deviation for m in samples),
         max_absolute=mean(m.max_absolute for m in samples),
         max_absolute_normalized=mean(m.max_absolute_normalized for m in samples),
-        sqnr_db=mean(m.sqnr_db for m in samples),
+        sqnr_db=mean_sqnr(m.sqnr_db for m in samples),
         saturation=mean(m.saturation for m in samples),
         mean_error=mean(m.mean_error for m in samples),
         local_cosine=mean(s.cosine for s in local),
-        local_sqnr_db=mean(s.sqnr_db for s in local),
+        local_sqnr_db=mean_sqnr(s.sqnr_db for s in local),
     )
+
+
+def mean_sqnr(values: Iterable[float | None]) -> float | None:
+    """Return the mean of SQNR values in dB; samples without any noise say nothing about it where others have some."""
+    known = [v for v in values if v is not None]
+    noisy = [v for v in known if v < SQNR_EXACT]
+    return mean(noisy or known)
 
 
 def mean(values: Iterable[float | None]) -> float | None:

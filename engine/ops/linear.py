@@ -20,6 +20,7 @@ from ..numerics import (
     multiplier,
     quantize_bias,
     quantize_weights,
+    scales_of_dead_channels,
     weight_scales_that_hold_bias,
 )
 from .base import Parameters
@@ -57,7 +58,7 @@ def integer_weights(weight: Array, bias: Array | None, p: Parameters, target: QP
     if not np.isfinite(flat).all() or (bias is not None and not np.isfinite(bias).all()):
         return Decline("its weights are not all finite")
     real_bias = np.zeros(channels, np.float32) if bias is None else bias.astype(np.float32)
-    wanted = p.weight_scales(flat)
+    wanted = np.where(flat.any(axis=1), p.weight_scales(flat), scales_of_dead_channels(real_bias, source.scale))
     scales = weight_scales_that_hold_bias(wanted, real_bias, source.scale)
     grown = int(np.count_nonzero(scales > wanted))
     if grown:
@@ -84,9 +85,10 @@ def carried_sum(b: Builder, x: str, source: QParams, weight_sum: int, bound: int
         if bias.any():
             total = b.op("Add", total, b.const(bias, np.float32))
         return b.accumulator(total)
-    integer = INT64 if bound > INT32_MAX else INT32
-    dtype = np.int64 if bound > INT32_MAX else np.int32
     parts = limbs(b, centred, reach(source), weight_sum)
+    # the highest limb is rounded down, so its own sum may exceed the whole by one step of it
+    wide = bound + weight_sum * parts[-1][1] > INT32_MAX
+    integer, dtype = (INT64, np.int64) if wide else (INT32, np.int32)
     total = ""
     for limb, weight in parts:
         part = b.op("Cast", apply(limb), to=integer)

@@ -36,8 +36,8 @@ CHUNK = 8
 """Samples whose observations are stored together, on average; never more than twice as many."""
 
 COUNTED = 1 << 14
-"""Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k odd so that it wanders
-over rows and columns. Minimum and maximum are always those of all values."""
+"""Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k without a common factor
+with the width, so that every column is seen. Minimum and maximum are always those of all values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class _Source:
 
     def __init__(self, networks: Networks, tensors: Sequence[str]) -> None:
         self.networks, self.tensors = networks, tensors
-        self.strides = {t: odd_stride(k.size) if len(k.shape) == 4 else 1 for t, k in networks.graph.types.items() if t in set(tensors)}
+        self.strides = {t: stride_of(k.shape) for t, k in networks.graph.types.items() if t in set(tensors)}
 
     def run(self, sample: Sample) -> dict[str, Glimpse] | str:
         """Return what one sample shows; of one that cannot be read, the reason."""
@@ -182,10 +182,14 @@ def glimpse(program: Program, tensor: str, value: Array, stride: int) -> Glimpse
     return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), missing, np.ascontiguousarray(part))
 
 
-def odd_stride(size: int) -> int:
-    """Return the largest odd k that still leaves about COUNTED of `size` values; 1 for small tensors."""
-    k = max(1, size // COUNTED)
-    return k - 1 + k % 2
+def stride_of(shape: tuple[int, ...]) -> int:
+    """Return the largest k that leaves about COUNTED values of a feature and shares no factor with its width; 1 unless of rank 4."""
+    if len(shape) != 4:
+        return 1
+    k = max(1, math.prod(shape) // COUNTED)
+    while math.gcd(k, shape[3]) > 1:
+        k -= 1
+    return k
 
 
 def _spec_key(networks: Networks) -> str:

@@ -47,7 +47,9 @@ def test_where_each_quantization_comes_from() -> None:
     assert found["y"].q == affine(-1.0, 7.0, 8)
     for info in made.layers:
         if info.q:
-            assert (info.low, info.high) == (info.q.scale * -info.q.zero, info.q.scale * (255 - info.q.zero))
+            assert (info.low, info.high) == pytest.approx(
+                (info.q.scale * -info.q.zero, info.q.scale * (255 - info.q.zero)), abs=info.q.scale
+            )
 
 
 def test_a_layer_that_stays_in_float_says_why_and_has_no_quantization() -> None:
@@ -209,8 +211,27 @@ def test_a_bias_too_large_for_its_scale_is_noted() -> None:
     (info,) = made.layers
     assert info.notes == ("the weight scale of 1 channels grew so that their bias fits in int32",)
     bias = made.graph.nodes[1].arrays["bias"]
-    assert 0.49 * 2**31 < bias[0] < 2**31 - 1
+    assert 0.99 * 2**31 < bias[0] <= 2**31 - 1
     assert quantized(chain()).layers[0].notes == ()
+
+
+def test_a_channel_without_weights_keeps_its_bias() -> None:
+    constants = {"w": np.zeros((3, 3, 1, 1), np.float32), "b": np.array([0.4, -1e-6, 0.0], np.float32)}
+    constants["w"][2] = 0.5
+    made = quantized(imported([op("Conv", "x w b", "y")], IMAGE, "y", constants), ranges={"x": (0.0, 255.0), "y": (-1.0, 1.0)})
+    (info,) = made.layers
+    node = made.graph.nodes[1]
+    assert node.ins[0] is not None
+    assert info.notes == ()
+    scale = node.arrays["m"].astype(np.float64) * affine(-1.0, 1.0, 8).scale  # of the sum, in real units
+    np.testing.assert_allclose(node.arrays["bias"][:2] * scale[:2], [0.4, -1e-6], rtol=1e-6)
+    assert node.attrs["bound"] < 2**24
+
+
+def test_the_range_that_is_told_is_the_one_that_was_found() -> None:
+    found = {i.name: i for i in quantized(chain(), Plan(replace(DEFAULT, feature_bits=4)), ranges={"c": (-0.1, 2.9)}).layers}
+    assert (found["c"].low, found["c"].high) == (-0.1, 2.9)
+    assert found["c"].q == affine(-0.1, 2.9, 4)
 
 
 def test_what_is_inside_a_layer_is_quantized_with_its_own_range() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.analysis.metrics import Local, Measured
-from engine.analysis.reduce import Row, reduce
+from engine.analysis.reduce import SQNR_EXACT, Row, reduce
 
 
 def test_means_and_ends_over_the_samples_that_have_a_value() -> None:
@@ -25,3 +25,9 @@ def test_means_and_ends_over_the_samples_that_have_a_value() -> None:
 
 def test_no_sample_gives_no_number() -> None:
     assert reduce([]) == Row()
+
+
+def test_samples_without_noise_do_not_lift_the_mean_of_those_with_some() -> None:
+    noisy, clean = Measured(4, sqnr_db=30.0), Measured(4, sqnr_db=SQNR_EXACT)
+    assert reduce([noisy, clean]).sqnr_db == 30.0
+    assert reduce([clean, clean]).sqnr_db == SQNR_EXACT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.events import Event, Log, silent
 from engine.ir import keys
 from engine.plan import Choice
 from engine.simulate import Inputs, Networks
-from engine.stages.calibration import CHUNK, chunked, method_of, observe, odd_stride, range_finders
+from engine.stages.calibration import CHUNK, COUNTED, chunked, method_of, observe, range_finders, stride_of
 from engine.store import Store
 from tests.engine.networks import imported, op, weights
 
@@ -52,9 +53,18 @@ def test_a_picture_among_many_costs_its_chunk() -> None:
     assert np.mean(cost) < 3 * CHUNK  # that of a sample is longer than that of a chunk: long chunks are hit more often
 
 
-@pytest.mark.parametrize(("size", "stride"), [(0, 1), (100, 1), (1 << 14, 1), (3 << 14, 3), (4 << 14, 3), (5 << 14, 5), (100 << 14, 99)])
-def test_large_features_are_counted_in_odd_steps(size: int, stride: int) -> None:
-    assert odd_stride(size) == stride
+@pytest.mark.parametrize("shape", [(1, 64, 112, 112), (1, 256, 40, 40), (1, 64, 208, 208), (1, 3, 640, 641), (1, 7, 1, 50000)])
+def test_of_large_features_every_column_is_counted(shape: tuple[int, ...]) -> None:
+    stride = stride_of(shape)
+    size = math.prod(shape)
+    assert 1 < stride <= size // COUNTED
+    columns = np.arange(0, shape[2] * shape[3], stride) % shape[3]
+    assert shape[2] < stride or len(np.unique(columns)) == shape[3]
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 8, 8), (1, 1 << 20), (1, 1000, 768), ()])
+def test_small_features_and_those_without_a_width_are_counted_whole(shape: tuple[int, ...]) -> None:
+    assert stride_of(shape) == 1
 
 
 def test_the_method_is_the_one_named_or_the_default() -> None:
