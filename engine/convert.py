@@ -27,7 +27,7 @@ from .plan import Choice, Resolved
 from .quantize import PIXELS, LayerInfo, Quantized, Range, quantize, shown_type, tensors_to_observe
 from .samples import fed_with_pictures
 from .simulate import Inputs, Networks
-from .sources import Job, Sources, Warnings
+from .sources import Job, Sources, Warnings, for_inputs
 from .stages.artefacts import check_output, dumping, model_files, write_sample
 from .stages.calibration import method_of, observe, range_finders
 from .stages.correction import Forms, correct_both
@@ -60,6 +60,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         told(Progress("ImportModel", 0, 1))
         imported = load(job.model, sources.config, told)
         told(Progress("ImportModel", 1, 1))
+    sources = for_inputs(sources, [spec.name for spec in imported.specs])
     for samples in filter(None, sources.sets().values()):
         check_specs(samples[0], imported.specs)  # before each of them is refused for the same reason
     graph = imported.graph

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import DataError
@@ -88,9 +88,11 @@ def content_key(sample: Sample, contents: list[bytes]) -> str:
 def match_inputs(sample: Sample, names: Sequence[str]) -> dict[str, Path]:
     """Return the file of `sample` for each input of `names`, in that order.
 
-    A file belongs to the longest input name its own name begins with ("/" in an input's name may be "_" in the file's).
-    A file that no name fits is left out; DataError when an input has no file, or several.
+    A file belongs to the longest input name its own name begins with ("/" in an input's name may be "_" in the file's);
+    the one file for the one input may have any name. A file that no name fits is left out; DataError when an input has no file, or several.
     """
+    if len(names) == len(sample.paths) == 1:
+        return {names[0]: sample.paths[0]}
     found: dict[str, list[Path]] = {name: [] for name in names}
     for path in sample.paths:
         owner = _owner(path, names)
@@ -104,6 +106,23 @@ def match_inputs(sample: Sample, names: Sequence[str]) -> dict[str, Path]:
             several = ", ".join(map(_shown_name, paths))
             raise DataError(f"several files for input {name}: {several}", where=sample.name)
     return {name: paths[0] for name, paths in found.items()}
+
+
+def apart(samples: Sequence[Sample], name: str) -> tuple[Sample, ...]:
+    """Return the samples of a network whose one input is `name`: of a folder of .bin files each file is one.
+
+    Not where just one of them bears the input's name: that folder is a sample with files for other inputs. DataError when a file cannot
+    be read.
+    """
+    found: list[Sample] = []
+    for sample in samples:
+        own = [path for path in sample.paths if _owner(path, [name]) is not None]
+        if len(sample.paths) == 1 or len(own) == 1:
+            found.append(sample)
+            continue
+        alone = [Sample(_shown_name(path), (path,)) for path in own or sample.paths]
+        found += [replace(each, key=sample_key(each)) for each in alone]
+    return tuple(found)
 
 
 def fed_with_pictures(samples: Sequence[Sample], names: Sequence[str]) -> frozenset[str]:

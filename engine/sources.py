@@ -6,7 +6,7 @@ Light to import: no picture is decoded and no model opened here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .config import Config, load_config, override
 from .config_schema import BY_NAME
 from .errors import ConfigError, DataError, ModelError
 from .events import Log, Progress, Report
-from .samples import Sample, list_samples, sample_key
+from .samples import Sample, apart, list_samples, sample_key
 from .socs import Side, illegal, unheard_of
 
 
@@ -86,6 +86,15 @@ def gather(job: Job, report: Report) -> Sources:
     sources = Sources(config, _file_key(job.model), calibration, debug, warnings_told, correction, features, entries)
     report(Progress("ReadSources", 1, 1))
     return sources
+
+
+def for_inputs(sources: Sources, names: Sequence[str]) -> Sources:
+    """Return the sources as a network of these inputs reads them: for one input, a folder of .bin files is as many samples."""
+    if len(names) != 1:
+        return sources
+    calibration, debug, correction, features = (apart(samples, names[0]) for samples in sources.sets().values())
+    calibration = calibration[: sources.config.quant_dataset_size]
+    return replace(sources, calibration=calibration, debug=debug, correction=correction, feature_correction=features)
 
 
 def _entries(job: Job, config: Config, report: Report) -> dict[str, Entry]:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from engine.errors import DataError
-from engine.samples import Sample, fed_with_pictures, list_samples
+from engine.samples import Sample, apart, fed_with_pictures, list_samples
 
 from .running import converted, rows
 
@@ -179,3 +179,30 @@ def test_without_calibration_the_model_is_converted_and_it_is_said(project: Path
     assert {row["reason"] for row in document["nodes"]} == {"QUANT_DATASET_PATH is not set"}
     assert (project / "out" / "net.bin").is_file()
     assert document["outputs"][0]["cosine_avg"] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_one_input_takes_a_folder_of_files(project: Path) -> None:
+    """Each .bin is a sample, whatever its name; the size of the set counts them; one alone may be given, too."""
+    for folder, count in (("flat", 12), ("flat_debug", 2)):
+        (project / folder).mkdir()
+        for index in range(count):
+            values = np.random.default_rng(index).integers(0, 256, (3, 12, 12)).astype("<f4")
+            values.tofile(project / folder / f"{index:02}.bin")
+    settings = ("QUANT_DATASET_PATH=./flat", "DEBUG_PATH=./flat_debug")
+    document = converted(project, *settings)
+    assert [s["sample"] for s in document["nodes"][0]["samples"]] == ["00.bin", "01.bin"]
+    assert not any("samples, 10 to 200" in text for text in document["warnings"])
+    assert any("2 of 2 samples of DEBUG_PATH" in text for text in document["warnings"])
+    few = converted(project, *settings, "QUANT_DATASET_SIZE=11", "DEBUG_PATH=./flat_debug/01.bin")
+    assert [s["sample"] for s in few["nodes"][0]["samples"]] == ["01.bin"]
+    assert rows(few)["r1"]["quantized"]
+
+
+def test_a_sample_folder_stays_one(tmp_path: Path) -> None:
+    files = [tmp_path / "data_1.bin", tmp_path / "state.bin", tmp_path / "data_2.bin"]
+    for file in files:
+        file.write_bytes(b"1234")
+    one, two = Sample("a", (files[0], files[1]), "k"), Sample("b", tuple(files), "k")
+    assert apart([one], "data") == (one,)
+    assert [s.name for s in apart([two], "data")] == ["data_1.bin", "data_2.bin"]
+    assert [s.name for s in apart([one], "x")] == ["data_1.bin", "state.bin"]
