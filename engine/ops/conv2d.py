@@ -148,7 +148,9 @@ class Conv2D(Operator):
         low, high = [(-np.inf, np.inf), (0.0, np.inf), (0.0, 0.4 * spread)][int(rng.integers(3))]
         if rng.integers(4) == 0:
             inner, function, low, high = target, "SiLU", -np.inf, np.inf
-        params = {"weight": weight, "bias": rng.normal(0, 1, group * per_out).astype(np.float32)}
+        params = {"weight": weight}
+        if rng.integers(3):  # without a bias nothing stands between the sums and their multiplier: optimizers would merge the two
+            params["bias"] = rng.normal(0, 1, group * per_out).astype(np.float32)
         node = Node(self.type, "y", ("x",), ("y",), {**attrs, "low": low, "high": high, "function": function}, params, "t" if inner else "")
         out = convolve(np.zeros(shape), weight, attrs).shape
         types = {"x": TensorType(shape), "y": TensorType(out), "t": TensorType(out)}

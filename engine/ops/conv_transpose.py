@@ -105,7 +105,9 @@ class ConvTranspose2D(Operator):
         reached = float(np.abs(weight).reshape(len(weight), -1).sum(1).max()) * source.scale * source.qmax
         target = random_params(rng, bits, float(rng.choice([1.0, 0.01])) * reached / (1 << bits) + 1e-6)
         act, inner = activation.random_attrs(rng, reached, target)
-        params = {"weight": weight, "bias": rng.normal(0, 1, group * per_out).astype(np.float32)}
+        params = {"weight": weight}
+        if rng.integers(3):  # without a bias nothing stands between the sums and their multiplier: optimizers would merge the two
+            params["bias"] = rng.normal(0, 1, group * per_out).astype(np.float32)
         node = Node(self.type, "y", ("x",), ("y",), {**attrs, **act}, params, "t" if inner else "")
         out = spread(np.zeros(shape), weight, attrs).shape
         types = {"x": TensorType(shape), "y": TensorType(out), "t": TensorType(out)}
