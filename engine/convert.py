@@ -31,7 +31,7 @@ from .sources import Job, Sources, Warnings, for_inputs
 from .stages.artefacts import check_output, dumping, model_files, write_sample
 from .stages.calibration import method_of, observe, range_finders
 from .stages.correction import Forms, correct_both
-from .stages.measuring import Measurer, SampleResult
+from .stages.measuring import Measurer, SampleResult, Values
 from .stages.planning import resolve, simulated, tell_of_ranges, write_bits
 from .store import Store
 
@@ -87,17 +87,17 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     extra: list[Path] = []
     # files take their names last: a run that fails leaves those of the one before
     with (
-        dumping(job.root, measurer, sources.debug if real else (), shown_type, executor) as dumped,
+        dumping(job.root, measurer, sources.debug if real else (), shown_type) as dumped,
         model_files(output, quantized.graph, save=job.save_quantize_model, soc=sources.config.soc, executor=executor) as files,
     ):
         with clock.stage("measure"):
-            results = list(_measure(measurer, sources, executor, told))
+            results = list(_measure(measurer, sources, executor, told, dumped.take))
         told(Progress("WriteModel", 1, 1))
         if output is not None:
             extra += write_sample(output, sources.calibration, inputs.specs)
         if sources.config.save_op_quant_bit:
             extra.append(write_bits(job.root, quantized.layers, sources, told))
-    artefacts = [*files, *extra, *dumped]
+    artefacts = [*files, *extra, *dumped.paths]
     rows = tuple(_finished(row, results) for row in rows)
     outputs = tuple(_output(t, graph, rows) for t in graph.outputs)
     store.trim()
@@ -165,10 +165,12 @@ def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerR
     )
 
 
-def _measure(measurer: Measurer, sources: Sources, executor: Executor | None, report: Report) -> Iterator[SampleResult]:
+def _measure(
+    measurer: Measurer, sources: Sources, executor: Executor | None, report: Report, first: Callable[[Values], None]
+) -> Iterator[SampleResult]:
     """Measure every debug sample; unreadable ones are reported and left out, DataError when none is left."""
     samples, failures = sources.debug, []
-    for done, result in enumerate(measurer.results(samples, executor)):
+    for done, result in enumerate(measurer.results(samples, executor, first)):
         report(Progress("Compute distance", done + 1, len(samples)))
         if result.failure:
             failures.append(result.failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..export.names import file_names
 from ..ir import Node, QGraph
 from ..simulate import PIXELS
 from .calibration import read
-from .measuring import Measurer
+from .measuring import Measurer, Values
 
 DUMP_FOLDER = "magik_dump_path"
 
@@ -75,44 +75,47 @@ def write_sample(output: Path, samples: Sequence[Sample], specs: Sequence[InputS
     return written
 
 
+class Dumps:
+    """The dumps of the first readable debug sample, taken while it is measured, or run for where its metrics were known already."""
+
+    def __init__(self, folder: Path, measurer: Measurer, writer: DumpWriter | None) -> None:
+        self.folder, self.measurer, self.writer = folder, measurer, writer
+        self.taken = False
+
+    @property
+    def paths(self) -> list[Path]:
+        """Return the folder, if there is one."""
+        return [self.folder] if self.writer else []
+
+    def take(self, values: Values) -> None:
+        """Write the values of the first readable sample."""
+        if self.writer is None:
+            return
+        self.taken = True
+        inputs = self.measurer.networks.inputs
+        for spec in inputs.specs:
+            fed = PIXELS + spec.name if spec.name in inputs.pictures else spec.name
+            self.writer.write_input(spec.name, values.feeds[fed])
+        for name, tensor in self.measurer.tensors.items():
+            self.writer.write(name, values.floats[tensor], values.levels[tensor], self.measurer.integers.qparams.get(tensor))
+
+
 @contextmanager
-def dumping(
-    root: Path, measurer: Measurer, samples: Sequence[Sample], shown_type: Callable[[Node], str], executor: Executor | None
-) -> Iterator[list[Path]]:
-    """Write the dumps of the first readable sample while the block runs; the folder appears when the block ends well.
-
-    Yields the folder written, if there is a sample. Raises OutputError.
-    """
-    if not samples:
-        yield []
-        return
-    measurer.compile(executor)
-    nodes = [(n.name, shown_type(n)) for n in measurer.graph if n.name in measurer.tensors]
+def dumping(root: Path, measurer: Measurer, samples: Sequence[Sample], shown_type: Callable[[Node], str]) -> Iterator[Dumps]:
+    """Gather dumps while the block runs; the folder appears when the block ends well. Raises OutputError."""
     folder = root / DUMP_FOLDER
-    with DumpWriter(folder, nodes, [s.name for s in measurer.networks.inputs.specs]) as writer:
-        task = executor.submit(_fill, writer, measurer, samples) if executor else None
-        try:
-            yield [folder]
-        finally:
-            if task:
-                wait([task])  # nobody may write into a folder that is being removed
-        if task:
-            task.result()
-        else:
-            _fill(writer, measurer, samples)
-
-
-def _fill(writer: DumpWriter, measurer: Measurer, samples: Sequence[Sample]) -> None:
-    loaded = _first_readable(measurer.networks.inputs.specs, samples)
-    if loaded is None:
+    if not samples:
+        yield Dumps(folder, measurer, None)
         return
-    inputs = measurer.networks.inputs
-    values = measurer.values(loaded, local=False)
-    for spec in inputs.specs:
-        writer.write_input(spec.name, values.feeds[PIXELS + spec.name if spec.name in inputs.pictures else spec.name])
-    for name, tensor in measurer.tensors.items():
-        writer.write(name, values.floats[tensor], values.levels[tensor], measurer.integers.qparams.get(tensor))
-    values.release()
+    nodes = [(n.name, shown_type(n)) for n in measurer.graph if n.name in measurer.tensors]
+    with DumpWriter(folder, nodes, [s.name for s in measurer.networks.inputs.specs]) as writer:
+        dumps = Dumps(folder, measurer, writer)
+        yield dumps
+        loaded = None if dumps.taken else _first_readable(measurer.networks.inputs.specs, samples)
+        if loaded is not None:
+            values = measurer.values(loaded, local=False)
+            dumps.take(values)
+            values.release()
 
 
 def _first_readable(specs: Sequence[InputSpec], samples: Sequence[Sample]) -> Loaded | None:

@@ -6,7 +6,7 @@ paired by layer and sample and reduced to metrics on the spot, so memory does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -82,15 +82,32 @@ class Measurer:
             self._programs = self.networks.floats(), integers, alone
         return self._programs
 
-    def results(self, samples: Sequence[Sample], executor: Executor | None = None) -> Iterator[SampleResult]:
+    def results(
+        self, samples: Sequence[Sample], executor: Executor | None = None, first: Callable[[Values], None] = lambda values: None
+    ) -> Iterator[SampleResult]:
         """Yield each sample's metrics in order, from the store where they are known.
 
         The networks run on the executor's threads, the metrics are taken on the caller's: side by side they do not wait for one another.
+        `first` is shown the values of the first readable sample, unless its metrics are known and it is not run.
         """
         if any(self._known(s) is None for s in samples):
             self.compile(executor)
-        for made in in_order(self._run, samples, executor):
-            yield made if isinstance(made, SampleResult) else self._measured(*made)
+        readable = 0
+        for made in in_order(self._run, samples, executor, ahead=2):
+            if isinstance(made, SampleResult):
+                readable += not made.failure
+                yield made
+                continue
+            sample, values = made
+            shown = executor.submit(first, values) if executor and not readable else None
+            if not (executor or readable):
+                first(values)
+            readable += 1
+            result = self._measured(sample, values)
+            if shown:
+                shown.result()
+            values.release()
+            yield result
 
     def _run(self, sample: Sample) -> SampleResult | tuple[Sample, Values]:
         """Run one sample, unless it is known or cannot be read: then its result is complete already."""
@@ -105,7 +122,6 @@ class Measurer:
 
     def _measured(self, sample: Sample, values: Values) -> SampleResult:
         found = {name: self._layer(tensor, values) for name, tensor in self.tensors.items()}
-        values.release()
         self.store.put(self._place(sample), msgspec.json.encode(list(found.values())))
         return SampleResult(sample, found)
 
