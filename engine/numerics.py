@@ -101,11 +101,12 @@ def quantize_weights(w: Array, scales: Array, bits: int) -> Array:
 
 
 def weight_scales_that_hold_bias(scales: Array, bias: Array, input_scale: float) -> Array:
-    """Grow the weight scale of each channel whose bias, in units of input_scale * scale, would leave int32.
+    """Grow the weight scale of each channel whose bias, in units of input_scale * scale, would leave half of int32.
 
-    Shapes (channels,); float32 in and out. No scale leaves float32; a bias that would need more is clamped.
+    The other half is left to the sum of products: kernels that add both in int32, the board's and onnxruntime's, then hold them. Shapes
+    (channels,); float32 in and out. No scale leaves float32; a bias that would need more is clamped.
     """
-    room = float(INT32_MAX)
+    room = float(INT32_MAX // 2)
     needed = np.minimum(np.abs(bias.astype(np.float64)) / (float(input_scale) * room), FLOAT_MAX)
     grown = np.where(needed > scales, needed, scales.astype(np.float64)).astype(np.float32)
     # float32 rounding may land a hair below what is needed: one step up is always enough

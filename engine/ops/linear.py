@@ -62,7 +62,7 @@ def integer_weights(weight: Array, bias: Array | None, p: Parameters, target: QP
     scales = weight_scales_that_hold_bias(wanted, real_bias, source.scale)
     grown = int(np.count_nonzero(scales > wanted))
     if grown:
-        p.note(f"the weight scale of {grown} channels grew so that their bias fits in int32")
+        p.note(f"the weight scale of {grown} channels grew so that their bias fits in half of int32")
     levels = quantize_weights(weight, scales, p.weight_bits)
     int_bias = quantize_bias(real_bias, source.scale, scales)
     sums = np.abs(levels.reshape(channels, -1)).sum(axis=1, dtype=np.int64)  # int8 holds them: -128 is no level

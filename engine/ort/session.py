@@ -66,6 +66,7 @@ def _options(threads: int, model: Model | None = None) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    options.enable_cpu_mem_arena = False  # buffers are ours; arenas grow by doubling and keep what they have
     if model and model.weights:
         values = [ort.OrtValue.ortvalue_from_numpy(value) for value in model.weights.values()]
         options.add_external_initializers(list(model.weights), values)
