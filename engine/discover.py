@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.project import Job
 
 MAX_SCRIPT = 1 << 20
-EXPECTED = "a run_*.sh that calls magik-transform-tools, or cfg/*.cfg and one *.onnx"
+EXPECTED = "a run_*.sh that calls magik-transform-tools, or cfg/*.cfg or ./magik.cfg and one *.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ def _present(root: Path, written: str, what: str, pattern: str, place: dict[str,
 
 def _nothing_found(root: Path) -> UsageError:
     inner = [each for each in _glob(root, "*") if _files(each, "run_*.sh") or _files(each, "cfg/*.cfg")]
-    hint = f"there is one below: {inner[0]}" if inner else ""
+    hint = f"there is one below: {inner[0]}" if inner else "magik-transform-tools -gcfg writes a ./magik.cfg to begin with"
     return UsageError(f"no project here: looked for {EXPECTED}", where=str(root), hint=hint)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from engine.config import load_config
 from engine.discover import find_project, job_for
 from engine.errors import EXIT_DONE, EXIT_FAILED, Cancelled, MagikError
 from engine.events import Event, Progress, Report
@@ -101,15 +102,16 @@ class Worker:
 
     def greet(self) -> None:
         """Say hello. A project that cannot be found is no reason not to: every run looks for it again, and says what is wrong."""
-        variant, variants = self._variant, []
+        variant, variants, model, soc = self._variant, [], "", ""
         try:
             files = find_project(self._path, self._variant)
-            variant, variants = files.variant, list(files.variants)
+            variant, variants, model = files.variant, list(files.variants), str(files.model)
+            soc = load_config(files.config)[0].soc
         except MagikError as error:
             log(str(error))
         project = str(self._path.resolve())
         hello = {"event": "hello", "protocol": PROTOCOL, "engine": VERSION, "pid": os.getpid(), "project": project}
-        self._answers.send({**hello, "variant": variant, "variants": variants})
+        self._answers.send({**hello, "variant": variant, "variants": variants, "model": model, "soc": soc})
 
     def take(self, line: bytes) -> None:
         """Act on one line of the client."""

@@ -5,6 +5,7 @@ A headless command must start fast and work where no screen is, so textual is im
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ def open_workbench(context: click.Context, project: Path, variant: str | None, s
         raise UsageError("no such project", where=str(project), hint=hint)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the workbench needs a terminal", hint=f"magik-tui run {project} prints the same table")
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        said = f"TERM is {term}" if term else "TERM is not set"
+        message = f"the workbench needs a terminal that can move its cursor, and {said}"
+        raise UsageError(message, hint=f"magik-tui run {project} prints the same table")
     from magik_tui.app import run
 
     return run(project, variant=variant, settings=settings)

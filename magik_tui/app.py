@@ -57,9 +57,7 @@ class Workbench(App[None]):
         super().__init__(ansi_color=True if terminal.without_colour() else None)
         self.animation_level = "none"
         self.clock = clock
-        self.bridge = Bridge(
-            command or engine_command(project, variant), self.hear, terminal.state_folder(), engine_environment()
-        )
+        self.bridge = Bridge(command or engine_command(project, variant), self.hear, terminal.state_folder(), engine_environment())
         self.bench = State(project, variant, tuple(settings), engine_log=str(self.bridge.log))
         self.signals = terminal.Signals()
         self.crash: BaseException | str | None = None

@@ -59,6 +59,11 @@ class BadAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class LogAsked:
+    """The user wants to read the log."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has gone by."""
 
@@ -80,7 +85,7 @@ class Exited:
     last_words: str = ""
 
 
-Event = Opened | RunAsked | CancelAsked | Moved | MovedTo | ColumnMoved | BadAsked | Tick | Overdue | Exited | Said
+Event = Opened | RunAsked | CancelAsked | Moved | MovedTo | ColumnMoved | BadAsked | LogAsked | Tick | Overdue | Exited | Said
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ A recorded list of events is a test of the screen; nothing here knows a terminal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -18,6 +19,8 @@ PROTOCOL = 1
 PATIENCE = 0.8  # seconds that a cancel may take before the worker is ended; Esc has one second in all
 LOG_LINES = 1000
 NOISE = "engine"  # the source of what came on the worker's stdout and is no message
+WEIGHTY = ("converted without quantization", "none of the", "skipped: ")  # what concerns a whole run comes before a key's spelling
+INTERNAL = re.compile(r"internal error: (?:[\w.]+: )?")
 EMPTY = Table()
 
 Level = Literal["info", "warning", "error"]
@@ -146,7 +149,16 @@ def _cancel_asked(state: State, event: ev.CancelAsked) -> Step:
         return state, (ev.Send({"id": cancel, "do": "cancel", "target": state.run}), ev.Alarm(PATIENCE, state.run))
     if state.phase == "cancelling":
         return replace(state, wanted=False), ()
-    return replace(state, note=None), ()
+    hint = Note("info", "w shows the error again") if state.note is not None and state.note.level == "error" and state.log else None
+    return replace(state, note=hint), ()
+
+
+@_on(ev.LogAsked)
+def _log_asked(state: State, event: ev.LogAsked) -> Step:
+    if state.log:
+        return state, ()
+    where = f"; what the engine wrote to stderr is in {state.engine_log}" if state.engine_log else ""
+    return replace(state, note=Note("info", f"the log is empty{where}")), ()
 
 
 @_on(ev.Overdue)
@@ -194,11 +206,20 @@ def _show(state: State, table: Table) -> State:
 @_on(wire.Hello)
 def _hello(state: State, said: wire.Hello) -> Step:
     variant = said.variant or state.variant
-    state = replace(state, worker="ready", variant=variant, project=said.project or state.project)
+    state = replace(
+        state, worker="ready", variant=variant, project=said.project or state.project, model=said.model or state.model,
+        soc=_set_soc(state.settings) or said.soc or state.soc,
+    )  # fmt: skip
     if said.protocol != PROTOCOL:
         text = f"The engine speaks protocol {said.protocol}, this workbench {PROTOCOL}: install both from one release."
         return replace(state, phase="failed", wanted=False, note=Note("error", text)), ()
     return _begin(state) if state.wanted else (state, ())
+
+
+def _set_soc(settings: tuple[str, ...]) -> str:
+    """Return the SOC that the last of the user's settings for it names, "" where none does."""
+    pairs = (setting.partition("=") for setting in settings)
+    return next((value.strip().strip('"') for key, _, value in reversed(list(pairs)) if key.strip() == "SOC"), "")
 
 
 @_on(wire.Progress)
@@ -212,7 +233,7 @@ def _progress(state: State, said: wire.Progress) -> Step:
 def _layers(state: State, said: wire.Layers) -> Step:
     if not _current(state, said.id):
         return state, ()
-    return replace(_show(state, tb.from_layers(said)), stale=False, outputs=()), ()
+    return replace(_show(state, tb.from_layers(said)), stale=False), ()
 
 
 @_on(wire.Sample)
@@ -253,14 +274,23 @@ def _result(state: State, said: wire.Result) -> Step:
 @_on(wire.Error)
 def _error(state: State, said: wire.Error) -> Step:
     if said.id is None:
-        return _logged(state, Note("warning", f"{said.kind}: {said.message}", "engine")), ()
+        return _logged(state, Note("warning", _told(said, state.engine_log), NOISE)), ()
     if not _current(state, said.id):
         return state, ()
     state = _fall_back(state)
     if said.kind == "Cancelled":
         return _next(replace(state, phase="cancelled", note=None))
-    note = Note("error", said.message or said.kind, said.kind)
+    note = Note("error", _told(said, state.engine_log))
     return replace(_logged(state, note), phase="failed", wanted=False, note=note), ()
+
+
+def _told(said: wire.Error, log: str) -> str:
+    """Return an error in words for people: the names of our classes are none."""
+    mistake = INTERNAL.match(said.message)
+    if not mistake and said.message:
+        return said.message
+    details = f": {said.message[mistake.end() :]}" if mistake else ""
+    return f"the engine made a mistake of its own{details} (more in {log or 'its log'})"
 
 
 def _current(state: State, id_: int | None) -> bool:
@@ -278,13 +308,19 @@ def _logged(state: State, note: Note) -> State:
 
 
 def _summary(state: State) -> Note | None:
-    """Return the first warning of a run that went well, so that it is not overlooked."""
+    """Return the weightiest warning of a run that went well, so that it is not overlooked."""
     warnings = [note for note in state.log if note.level != "info"]
     if not warnings:
         return None
-    warnings.sort(key=lambda note: note.source == NOISE)
+    warnings.sort(key=_weight)
     more = f" ({len(warnings) - 1} more: w)" if len(warnings) > 1 else ""
     return Note("warning", warnings[0].text + more)
+
+
+def _weight(note: Note) -> tuple[bool, int, bool]:
+    """Return what sorts warnings: the run's before the configuration's, and noise last."""
+    rank = next((rank for rank, words in enumerate(WEIGHTY) if words in note.text), len(WEIGHTY))
+    return note.source == NOISE, rank, note.source == "config"
 
 
 def _sentence(warning: object) -> str:

@@ -57,9 +57,7 @@ class Table:
 def from_layers(said: Layers) -> Table:
     """Return the table of a run that has just begun: rows known, nothing measured."""
     rows, nothing = said.rows, (None,) * len(said.rows)
-    return Table(
-        rows, said.samples, (None,) * len(said.samples), nothing, (0.0,) * len(rows), (0,) * len(rows)
-    )
+    return Table(rows, said.samples, (None,) * len(said.samples), nothing, (0.0,) * len(rows), (0,) * len(rows))
 
 
 def with_sample(table: Table, said: Sample) -> Table:
@@ -102,26 +100,49 @@ def next_bad(table: Table, row: int, step: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the table says about the model: `mark` "+", "~" or "x", a word, and what to look at next."""
+    """What the table says about the model.
+
+    `mark` is "+", "~" or "x"; `word` is empty where the count says it all: `low` of `known` layers are below 0.98. `advice` is what to
+    look at next.
+    """
 
     mark: str
     word: str
     advice: str = ""
+    low: int = 0
+    known: int = 0
+
+
+RULES = (
+    ("+ healthy", "every layer is above 0.99, on every sample"),
+    ("+ good", "some are not, but none falls below 0.98"),
+    ("~", "some layers fall below 0.98: how many is said instead of a word"),
+    ("x debug", "the mean output cosine is below 0.98"),
+    ("x bad", "it is below 0.95, or the first layer is below 0.99"),
+)
+"""The words of `judge` and when they are said, best first."""
+
+
+def unquantized(table: Table) -> bool:
+    """Tell whether the rows are known and none of them is quantized: there is nothing to judge."""
+    return bool(table.rows) and not any(row.quantized for row in table.rows)
 
 
 def judge(table: Table, outputs: tuple[Output, ...]) -> Verdict | None:
     """Return the verdict on a complete table, None on one that is not: the workflow's published rules, worst first."""
     known = [worst for worst in table.worst if worst is not None]
-    if not table.complete or not known:
+    if not table.complete or not known or unquantized(table):
         return None
     low = sum(worst < BAD for worst in known)
     last = min((o.cosine_avg for o in outputs if o.cosine_avg is not None), default=known[-1])
     if known[0] < HEALTHY:
-        return Verdict("x", "bad", "the first layer is below 0.99: check colour order, mean and normal")
+        return Verdict("x", "bad", "the first layer is below 0.99: check colour order, mean and normal", low=low, known=len(known))
     if last < BROKEN:
-        return Verdict("x", "bad", f"the output is below 0.95: find where it drops ({low} layers below 0.98)")
+        return Verdict("x", "bad", "find where it drops", low=low, known=len(known))
+    if last < BAD:
+        return Verdict("x", "debug", "find where it drops", low=low, known=len(known))
     if low:
-        return Verdict("~", "fair", f"{low} of {len(known)} layers fall below 0.98")
+        return Verdict("~", "", low=low, known=len(known))
     if any(worst < HEALTHY for worst in known):
-        return Verdict("+", "good", "no layer falls below 0.98")
-    return Verdict("+", "healthy", "every layer is above 0.99")
+        return Verdict("+", "good", "no layer falls below 0.98", low=low, known=len(known))
+    return Verdict("+", "healthy", "every layer is above 0.99", low=low, known=len(known))

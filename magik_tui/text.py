@@ -47,6 +47,50 @@ def elide(text: str, width: int) -> str:
     return set_cell_size(text, head) + ELLIPSIS + (text[-kept:] if kept else "")
 
 
+@lru_cache(maxsize=8)
+def distinct(names: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """Return clean `names`, each in at most `width` cells, so that those that differ still do (from about eight cells on).
+
+    Names that `elide` makes equal lose what they have in common instead, the beginning first; where that is not enough, the
+    end of a name gives way to its place in the list.
+    """
+    whole = [clean(name) for name in names]
+    chosen = {name: elide(name, width) for name in whole}
+    for group in _alike(chosen):
+        chosen.update(zip(group, _windows(group, width), strict=True))
+    doubtful = {name for group in _alike(chosen) for name in group}
+    if doubtful:
+        places = {name: place for place, name in enumerate(dict.fromkeys(whole))}
+        chosen.update((name, _tagged(name, places[name], width)) for name in doubtful)
+    return tuple(chosen[name] for name in whole)
+
+
+def _alike(chosen: dict[str, str]) -> list[list[str]]:
+    """Return the groups of names that look the same."""
+    groups: dict[str, list[str]] = {}
+    for name, text in chosen.items():
+        groups.setdefault(text, []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _windows(group: list[str], width: int) -> list[str]:
+    """Return names with a part left out that all of them share: the beginning, or the end, or both."""
+    first, last = min(group), max(group)  # what these two share, all of them share
+    start = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    longest = max(map(len, group))
+    if longest - start < width:
+        texts = [ELLIPSIS + name[1 - width :] for name in group]
+    else:
+        begin = max(0, start - 2)
+        texts = [ELLIPSIS + cut(name[begin:], width - 1) if begin else cut(name, width) for name in group]
+    return [text if cell_len(text) <= width else elide(text, width) for text in texts]
+
+
+def _tagged(name: str, place: int, width: int) -> str:
+    tag = f"{ELLIPSIS}#{place + 1}"
+    return set_cell_size(name, max(0, width - len(tag))).rstrip() + tag if len(tag) < width else elide(name, width)
+
+
 def cut(text: str, width: int) -> str:
     """Return clean `text` in at most `width` cells; its end goes first."""
     text = clean(text[: width + 1])
@@ -68,6 +112,19 @@ def fixed(value: float | None, places: int = 5) -> str:
 def short(value: float | None, digits: int = 5) -> str:
     """Return a number of any size in few characters, or "-" where there is no such value."""
     return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # no "-0"
+
+
+def numbers(value: float | None, places: int = 5, tail: str = "") -> tuple[str, ...]:
+    """Return a metric and its `tail` with ever fewer digits, then in scientific form: a reader chooses the first that fits."""
+    if value is None or not math.isfinite(value):
+        return (f"-{tail}",)
+    plain_forms = (f"{value:.{count}f}{tail}" for count in range(places, -1, -1) if abs(value) >= 1 or count >= min(places, 3))
+    return (*plain_forms, *(f"{value:.{count}e}{tail}" for count in (3, 2, 1, 0)), f"{value:.0e}")
+
+
+def shorts(value: float | None, digits: int = 5) -> tuple[str, ...]:
+    """Return a number of any size with ever fewer digits."""
+    return tuple(short(value, count) for count in range(digits, 0, -1))
 
 
 def duration(seconds: float) -> str:

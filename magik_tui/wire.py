@@ -44,6 +44,7 @@ class Row(msgspec.Struct, frozen=True):
     max_absolute_normalized: float | None = None
     sqnr_db: float | None = None
     saturation: float | None = None
+    mean_error: float | None = None
     local_cosine: float | None = None
     samples: tuple[Score, ...] = ()
 
@@ -82,6 +83,8 @@ class Hello(Message, frozen=True):
     project: str = ""
     variant: str | None = None
     variants: tuple[str, ...] = ()
+    model: str = ""
+    soc: str = ""
 
 
 class Progress(Message, frozen=True):

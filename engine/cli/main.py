@@ -33,8 +33,8 @@ class Commands(click.Group):
 def cli() -> None:
     """Show which layers of a quantized model lost the accuracy, and mend them.
 
-    Without a command, `magik-tui [PROJECT]` opens the workbench. A PROJECT is a folder with run_*.sh or cfg/*.cfg and a model, or one
-    of those files.
+    Without a command, `magik-tui [PROJECT]` opens the workbench. A PROJECT is a folder with run_*.sh, or with cfg/*.cfg or ./magik.cfg
+    and a model, or one of those files. To begin one, `magik-transform-tools -gcfg` writes a ./magik.cfg.
     """
 
 
@@ -62,7 +62,11 @@ def _invoke(argv: list[str]) -> int:
 @click.option("--variant", metavar="NAME", help="Which SOC's configuration, where the project has several.")
 @click.option("--jobs", type=click.IntRange(min=0), default=0, metavar="N", help="How many samples at a time; 0: what the machine has.")
 def run(project: Path, as_json: bool, settings: tuple[str, ...], variant: str | None, jobs: int) -> int:
-    """Convert the model of PROJECT, compare it with its float original, and print every layer's figures."""
+    """Convert the model of PROJECT, compare it with its float original, and print every layer's figures.
+
+    Besides the artefacts that its script or configuration names, it writes into the folder of the project: magik_dump_path/ (the
+    values of every layer on a debug sample) and .magik/ (what the next run need not compute again; delete it at any time).
+    """
     from engine.cli.run import run_project
 
     return run_project(project, as_json=as_json, settings=settings, variant=variant, jobs=jobs)

@@ -7,85 +7,137 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from magik_tui.state import State
-from magik_tui.table import judge
+from magik_tui.table import Verdict, judge, unquantized
 from magik_tui.text import clean, cut, duration, elide, fixed
-from magik_tui.widgets.ink import Line, Role, Run, justified, line_width
+from magik_tui.widgets.ink import Line, Role, justified, line_width
 
 NOTE_LINES = {"error": 3}  # other notes take one
-KEYS_LEAST = 16  # cells that the first keys get, whatever the status says
+NARROW, ROOMY = 72, 100  # below and above these widths the header says things more shortly, and in full
+STAGES = (30, 30, 12)  # cells for the name of a stage
 _MARKS: dict[str, Role] = {"+": "good", "~": "warn", "x": "bad"}
 _NOTES: dict[str, Role] = {"error": "bad", "warning": "warn", "info": "dim"}
 
 
 def header_line(state: State, width: int) -> Line:
-    """Return the row at the top: project, variant, SOC and model at the left, the verdict at the right."""
-    parts = [PurePath(state.project).name or state.project, state.variant, state.soc, PurePath(state.model).name]
-    shown = [clean(part) for part in parts if part]
-    left: list[Run] = [(" ", "head"), (shown[0], "strong")] if shown else []
-    for part in dict.fromkeys(shown[1:]):
-        left += [("  ", "text"), (part, "text")]
-    return justified(tuple(left), _verdict(state, width), width)
+    """Return the row at the top: project, SOC (or variant), settings and model at the left, the verdict at the right."""
+    verdict = _verdict(state, width)
+    room = width - line_width(verdict)
+    left = next((line for line in _titles(state) if line_width(line) <= room), _titles(state)[-1])
+    return justified(left, verdict, width)
+
+
+def _titles(state: State) -> tuple[Line, ...]:
+    """Return what is open, the settings in full or as a count, then without the model."""
+    name = clean(PurePath(state.project).name or state.project)
+    variant = state.variant if (state.variant or "").casefold() != state.soc.casefold() else ""
+    place, model = " ".join(filter(None, (variant, state.soc))), PurePath(state.model).name
+    changed = " ".join(f"+{setting}" for setting in state.settings)
+    fewer = f"+{len(state.settings)} set" if state.settings else ""
+    choices = ((changed, model), (fewer, model), (fewer, ""))
+    lines: list[Line] = []
+    for settings, shown in choices:
+        parts = [clean(" ".join(filter(None, (place, settings)))), clean(shown)]
+        lines.append(((" ", "head"), (name, "strong"), *((f"  {part}", "text") for part in parts if part)))
+    return tuple(lines)
 
 
 def _verdict(state: State, width: int) -> Line:
+    """Return what the table comes to: number and verdict, the number alone where it is old, and a plain word where it is no verdict."""
+    if unquantized(state.table):
+        return ((" not quantized ", "warn"),)
+    if state.stale and not state.table.complete:
+        return ((" partial ", "warn"),)
     outputs = [o.cosine_avg for o in state.outputs if o.cosine_avg is not None]
-    old: Line = ((" stale ", "warn"),) if state.stale and state.table.complete else ()
-    old = ((" partial ", "warn"),) if state.stale and not state.table.complete else old
+    number = fixed(min(outputs)) if outputs else ""
+    if state.stale:
+        return ((" stale ", "warn"), (f"{number} ", "dim")) if number else ((" stale ", "warn"),)
     verdict = judge(state.table, state.outputs)
     if verdict is None:
-        return old
+        return ()
     role = _MARKS[verdict.mark]
-    line = old
-    if outputs:
-        line += ((" output cosine ", "label"), (fixed(min(outputs)), role))
-    line += ((f" {verdict.mark} {verdict.word} ", role),)
+    label = " mean output cosine " if width >= NARROW else " output "
+    line: Line = ((label, "label"), (number, role)) if number else ()
+    line += ((f" {verdict.mark} {_said(verdict, width)} ", role),)
     advice = f"· {verdict.advice} "
-    return (*line, (advice, "text")) if line_width(line) + len(advice) < width * 3 // 5 else line
+    return (*line, (advice, "text")) if verdict.advice and line_width(line) + len(advice) < width * 3 // 5 else line
+
+
+def _said(verdict: Verdict, width: int) -> str:
+    """Return the verdict in words; where layers are below 0.98 their count is never left out, and on a narrow screen it is all."""
+    if not verdict.low:
+        return verdict.word
+    if width < ROOMY:
+        return f"{verdict.low} < 0.98"
+    return ", ".join(filter(None, (verdict.word, f"{verdict.low} of {verdict.known} layers below 0.98")))
+
+
+def hints(state: State) -> tuple[str, ...]:
+    """Return the ids of the bindings to hint at now, the most useful first."""
+    log = ("log.open",) if state.warnings or state.phase == "failed" else ()
+    if state.busy:
+        return ("run.stop", *log, "help.open", "app.quit")
+    bad = ("bad.next",) if any(map(state.table.bad, range(len(state.table.rows)))) else ()
+    ask = ("run.start",)
+    first = (*log, *ask) if state.phase in ("failed", "cancelled") or not state.table.complete else (*bad, *log, *ask)
+    return (*first, "help.open", "app.quit")
 
 
 def status_line(state: State, width: int, keys: Sequence[tuple[str, str]]) -> Line:
-    """Return the row at the bottom: the run at the left, the most useful keys at the right."""
-    left: Line = ((" ", "text"), *_status(state))
-    hints: list[Run] = []
-    room = max(width - line_width(left), KEYS_LEAST)
-    for key, what in keys:
-        more: list[Run] = [(f" {key}", "key"), (f" {what} ", "dim")]
-        if line_width((*hints, *more)) >= room:
-            break
-        hints += more
-    return justified(left, tuple(hints), width)
+    """Return the row at the bottom: the run at the left, the keys at the right; the run says less where they need the room."""
+    right = tuple(run for key, what in keys for run in _hint(key, what))
+    ways: list[Line] = [((" ", "text"), *way) for way in _status(state)]
+    room = width - line_width(right)
+    left = next((way for way in ways if line_width(way) <= room), ways[-1])
+    while right and line_width(left) + line_width(right) > width:
+        right = right[:-2]
+    return justified(left, right, width)
 
 
-def _status(state: State) -> Line:
+def _hint(key: str, what: str) -> Line:
+    return ((f" {key}", "key"), (f" {what} ", "dim"))
+
+
+def _status(state: State) -> tuple[Line, ...]:
+    """Return what the run does in words, and in fewer and fewer words."""
     time = f" {duration(state.elapsed)}"
     match state.phase:
         case "waiting":
-            return (("starting the engine", "strong"), (time, "text"))
+            return ((("starting the engine", "strong"), (time, "text")), (("starting", "strong"), (time, "text")))
         case "running":
-            return (*_progress(state), (time, "text"))
+            return tuple((*way, (time, "text")) for way in _progress(state))
         case "cancelling":
-            return (("stopping", "warn"), (time, "text"))
+            return ((("stopping", "warn"), (time, "text")),)
         case "done":
-            low = sum(map(state.table.bad, range(len(state.table.rows))))
-            warned = f", {state.warnings} warnings" if state.warnings > 1 else ", 1 warning" if state.warnings else ""
-            size = f" {len(state.table.rows)} layers, {len(state.table.samples)} samples, {low} below 0.98{warned} in"
-            return (("done", "good"), (f"{size}{time}", "text"))
+            return tuple((("done", "good"), (f"{size}{time}", "text")) for size in _sizes(state))
         case "failed":
-            return (("failed", "bad"), (time, "text"))
+            return ((("failed", "bad"), (time, "text")),)
         case "cancelled":
-            return (("stopped", "warn"), (time, "text"))
+            return ((("stopped", "warn"), (time, "text")),)
         case _:
-            return (("idle", "dim"),)
+            return ((("idle", "dim"),),)
 
 
-def _progress(state: State) -> Line:
+def _sizes(state: State) -> tuple[str, ...]:
+    """Return how large the table is and how many of its layers are bad, most words first."""
+    layers, samples = len(state.table.rows), len(state.table.samples)
+    low = sum(map(state.table.bad, range(layers)))
+    warned = f", {state.warnings} warnings" if state.warnings > 1 else ", 1 warning" if state.warnings else ""
+    return (
+        f" {layers} layers, {samples} samples, {low} below 0.98{warned} in",
+        f" {layers} layers, {samples} samples, {low} < 0.98 in",
+        f" {layers} layers, {low} < 0.98 in",
+        "",
+    )
+
+
+def _progress(state: State) -> tuple[Line, ...]:
     if not state.stage:
-        return (("running", "strong"),)
-    stage = elide(state.stage, 30)
+        return ((("running", "strong"),),)
     if not state.total:
-        return ((stage, "strong"),)
+        return tuple(((elide(state.stage, size), "strong"),) for size in STAGES)
     share = max(0, min(100, 100 * state.done // state.total))
-    return ((stage, "strong"), (f" {state.done}/{state.total} {share}%", "text"))
+    counts = (f" {state.done}/{state.total} {share}%", f" {share}%", f" {share}%")
+    return tuple(((elide(state.stage, size), "strong"), (count, "text")) for size, count in zip(STAGES, counts, strict=True))
 
 
 def note_lines(state: State, width: int) -> tuple[Line, ...]:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from magik_tui.levels import BAD, HEALTHY
 from magik_tui.state import State
-from magik_tui.text import clean, fit, fixed, short
+from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
 from magik_tui.widgets.grid import bits
 from magik_tui.widgets.ink import Line, Role, Run, labelled, shortened
 from magik_tui.wire import Row
@@ -17,19 +17,19 @@ from magik_tui.wire import Row
 HEIGHT_BELOW = 6  # lines of the pane when it stands under the table
 NARROW = 78
 BLANK: Run = (" ", "text")
+EXACT = 999.0  # the SQNR in dB that stands for no error at all
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing to know about a layer."""
+    """One thing to know about a layer; a value may be a sequence of ever shorter forms."""
 
     label: str
-    value: str
+    value: str | tuple[str, ...]
     role: Role = "text"
 
 
 Facts = tuple[Fact, ...]
-NO_FACT = Fact("", "")
 
 
 def layer_lines(state: State, width: int, height: int, *, beside: bool) -> tuple[Line, ...]:
@@ -67,49 +67,58 @@ def _word(cosine: float | None) -> str:
 def _cosines(state: State, row: Row) -> Facts:
     worst, mean = state.table.worst[state.cursor], state.table.mean(state.cursor)
     return (
-        Fact("worst", f"{fixed(worst)} {_word(worst)}", _judged(worst)),
-        Fact("mean", f"{fixed(mean)} {_word(mean)}", _judged(mean)),
-        Fact("best", fixed(row.cosine_max)),
-        Fact("local", f"{fixed(row.local_cosine)} {_word(row.local_cosine)}", _judged(row.local_cosine)),
+        Fact("worst", numbers(worst, tail=f" {_word(worst)}"), _judged(worst)),
+        Fact("mean", numbers(mean, tail=f" {_word(mean)}"), _judged(mean)),
+        Fact("best", numbers(row.cosine_max)),
+        Fact("local", numbers(row.local_cosine, tail=f" {_word(row.local_cosine)}"), _judged(row.local_cosine)),
     )
 
 
 def _errors(row: Row) -> Facts:
     saturation = "-" if row.saturation is None else f"{100 * row.saturation:.3g} %"
     return (
-        Fact("SQNR", "-" if row.sqnr_db is None else f"{row.sqnr_db:.2f} dB"),
+        Fact("SQNR", _decibels(row.sqnr_db)),
         Fact("saturated", saturation),
-        Fact("euclid", fixed(row.euc_distance)),
-        Fact("std dev", fixed(row.standard_deviation)),
-        Fact("max err", fixed(row.max_absolute)),
-        Fact("err 0~1", fixed(row.max_absolute_normalized)),
+        Fact("euclid", numbers(row.euc_distance)),
+        Fact("std dev", numbers(row.standard_deviation)),
+        Fact("max err", numbers(row.max_absolute)),
+        Fact("err 0~1", numbers(row.max_absolute_normalized)),
+        Fact("mean err", shorts(row.mean_error)),
     )
+
+
+def _decibels(sqnr: float | None) -> tuple[str, ...]:
+    if sqnr is not None and sqnr >= EXACT:
+        return ("exact",)
+    return numbers(sqnr, 2, " dB") if sqnr is not None else ("-",)
 
 
 def _range(row: Row) -> Facts:
     zero = "-" if row.zero_point is None else str(row.zero_point)
     return (
-        Fact("min", short(row.min)),
-        Fact("max", short(row.max)),
-        Fact("scale", short(row.scale)),
+        Fact("min", shorts(row.min)),
+        Fact("max", shorts(row.max)),
+        Fact("scale", shorts(row.scale)),
         Fact("zero", zero),
         Fact("method", clean(row.method or "-")),
     )
 
 
-def _sample(state: State) -> Fact:
+def _sample(state: State, width: int) -> Run:
+    """Return the cosine of the chosen sample, its place and its name in `width` cells; the name gives way."""
     samples = state.table.samples
     if not samples:
-        return Fact("sample", "none", "dim")
+        return "none", "dim"
     cosine = state.table.cell(state.cursor, state.column)
-    place = f"{state.column + 1}/{len(samples)}"
-    return Fact("sample", f"{fixed(cosine)} {_word(cosine):2} {place} {clean(samples[state.column])}", _judged(cosine))
+    head = f"{fixed(cosine)} {_word(cosine):2} {state.column + 1}/{len(samples)} "
+    return head + elide(samples[state.column], max(0, width - len(head))), _judged(cosine)
 
 
-def _reason(row: Row) -> Fact:
+def _reason(row: Row) -> tuple[str, str, Role]:
+    """Return a label, why the layer is as it is, and the role of that; blank where there is nothing to say."""
     if row.reason:
-        return Fact("why" if row.quantized else "float", clean(row.reason), "text" if row.quantized else "warn")
-    return Fact("", "") if row.quantized else Fact("float", "no reason given", "warn")
+        return "why" if row.quantized else "float", clean(row.reason), "text" if row.quantized else "warn"
+    return ("", "", "text") if row.quantized else ("float", "no reason given", "warn")
 
 
 def _block(state: State, row: Row, width: int) -> tuple[Line, ...]:
@@ -118,17 +127,19 @@ def _block(state: State, row: Row, width: int) -> tuple[Line, ...]:
     columns = [
         _column(_cosines(state, row), 16, 6),
         _column(errors[:4], 18, 10),
-        _column((*errors[4:], ranges[4], NO_FACT), 16, 8),
+        _column((*errors[4:], ranges[4]), 17, 9),
         _column(ranges[:4], 16, 6),
     ]
     if width < NARROW:
         del columns[2]
     heads: list[Line] = [((" cosine", "label"),), *(((" " * 7, "text"),),) * 3]
     lines = [(*heads[y], *(run for column in columns for run in (BLANK, *column[y]))) for y in range(4)]
-    sample, reason = _sample(state), _reason(row)
-    taken = min(8 + cell_len(sample.value), width * 5 // 9) if reason.label else width - 1
-    left = labelled(sample.label, sample.value, taken, 7, sample.role)
-    right = labelled(reason.label, reason.value, max(0, width - 2 - taken), 6, reason.role) if reason.label else ()
+    label, why, role = _reason(row)
+    room = width * 5 // 9 if label else width - 1
+    said, judged = _sample(state, room - 7)
+    taken = min(8 + cell_len(said), room) if label else room
+    left = labelled("sample", said, taken, 7, judged)
+    right = labelled(label, why, max(0, width - 2 - taken), 6, role) if label else ()
     return (_title(row, width), *lines, (BLANK, *left, BLANK, *right))
 
 
@@ -146,15 +157,14 @@ def _list(state: State, row: Row, width: int) -> tuple[Line, ...]:
     for head, facts in groups:
         lines.append(((" ", "text"), (head, "strong")))
         lines += [((" ", "text"), *labelled(f"  {f.label}", f.value, width - 1, 14, f.role)) for f in facts]
-    sample, reason = _sample(state), _reason(row)
+    (said, judged), (label, why, role) = _sample(state, 10 * width), _reason(row)
     lines.append(((" ", "text"), ("sample", "strong")))
-    lines += _wrapped(sample.value, width, sample.role)
-    if reason.label:
+    lines += _wrapped(said, width, judged)
+    if label:
         lines.append(((" ", "text"), ("why it is float" if not row.quantized else "why", "strong")))
-        lines += _wrapped(reason.value, width, reason.role)
+        lines += _wrapped(why, width, role)
     return tuple(lines)
 
 
 def _wrapped(text: str, width: int, role: Role) -> list[Line]:
     return [((f"   {part}", role),) for part in textwrap.wrap(text, max(8, width - 4)) or [""]]
-

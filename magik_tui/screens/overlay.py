@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,10 +13,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from magik_tui.levels import FLOORS, GLYPHS
+from magik_tui.levels import BAD, FLOORS, GLYPHS, HEALTHY
 from magik_tui.panes.bars import log_lines
 from magik_tui.state import State
+from magik_tui.table import RULES
 from magik_tui.text import plain
+
+WIDTH, FRAME = 76, 5  # cells of a page, and what border, padding and scrollbar take of them
+HARD = "\N{NO-BREAK SPACE}"
 
 
 class Overlay(ModalScreen[None]):
@@ -25,6 +30,8 @@ class Overlay(ModalScreen[None]):
         Binding("escape,q,question_mark,w,enter", "dismiss_page", "close", show=False),
         Binding("j,down", "scroll_page(1)", show=False),
         Binding("k,up", "scroll_page(-1)", show=False),
+        Binding("g,home", "scroll_page(-1000000)", show=False),
+        Binding("G,end", "scroll_page(1000000)", show=False),
     ]
 
     def __init__(self, title: str, page: Content, classes: str = "") -> None:
@@ -35,7 +42,7 @@ class Overlay(ModalScreen[None]):
         """Return the page in its frame."""
         with VerticalScroll() as frame:
             frame.border_title = plain(self._title)
-            frame.border_subtitle = plain("Esc closes")
+            frame.border_subtitle = plain("Esc or q closes")
             yield Static(self._page, markup=False)
 
     def action_dismiss_page(self) -> None:
@@ -43,8 +50,9 @@ class Overlay(ModalScreen[None]):
         self.dismiss()
 
     def action_scroll_page(self, by: int) -> None:
-        """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        """Scroll by lines, at once: of keys that come between two frames none is lost."""
+        frame = self.query_one(VerticalScroll)
+        frame.scroll_to(y=max(0, min(frame.scroll_y + by, frame.max_scroll_y)), animate=False, force=True, immediate=True)
 
 
 def key_name(binding: Binding) -> str:
@@ -53,31 +61,44 @@ def key_name(binding: Binding) -> str:
     return binding.key_display or names.get(binding.key, binding.key)
 
 
-def help_overlay(bindings: Iterable[ActiveBinding]) -> Overlay:
-    """Return the help, made from the bindings that are live; keys that do the same share a line."""
+def help_overlay(bindings: Iterable[ActiveBinding], width: int = WIDTH) -> Overlay:
+    """Return the help for a screen of `width` cells, made from the bindings that are live; keys that do the same share a line."""
     keys: dict[str, list[str]] = {}
     for active in bindings:
         if active.binding.tooltip and active.enabled:  # textual's own have none
             keys.setdefault(active.binding.tooltip, []).append(key_name(active.binding))
-    width = max((len(", ".join(names)) for names in keys.values()), default=0)
-    lines = [f"{', '.join(names):<{width}}  {what}" for what, names in keys.items()]
-    return Overlay("Keys", plain_lines([*lines, "", *legend()]))
+    room = min(WIDTH, width) - FRAME
+    lines = listed([(", ".join(names), what) for what, names in keys.items()], room)
+    marks = listed([("+", f"at least {HEALTHY:g}"), ("~", f"at least {BAD:g}"), ("x", f"below {BAD:g}"), ("-", "no cosine")], room)
+    verdicts = listed(RULES, room)
+    here = textwrap.wrap("Here: j, k, g and G scroll; Esc, q or ? closes this help.", room)
+    head = textwrap.wrap("The verdict at the top, after the mean output cosine (of several outputs the worst):", room)
+    return Overlay("Keys", plain_lines([*lines, "", *here, "", "Marks:", *marks, "", *head, *verdicts, "", *legend(room)]))
 
 
-def legend() -> list[str]:
-    """Return what the cells of the table mean."""
+def listed(pairs: Sequence[tuple[str, str]], room: int) -> list[str]:
+    """Return words and what they mean in two columns; a meaning that is too long goes on under itself."""
+    gap = max((len(word) for word, _ in pairs), default=0) + 2
+    return [line for word, what in pairs for line in textwrap.wrap(f"{word:<{gap}}{what}", room, subsequent_indent=" " * gap)]
+
+
+def legend(room: int) -> list[str]:
+    """Return what the cells of the table mean, in lines of `room` cells."""
     floors = (*(f"{floor:g}" for floor in FLOORS), "")
     steps: dict[str, list[str]] = {}
     for glyph, floor in zip(GLYPHS, floors, strict=True):
         steps.setdefault(glyph, []).append(floor)
     parts = [f"{glyph} from {floor[-1]}" if floor[-1] else f"{glyph} below {FLOORS[-1]:g}" for glyph, floor in steps.items()]
-    return [
-        "A cell is the cosine of one layer on one sample; bright is lost:",
-        "  " + "   ".join(parts),
+    steps_said = textwrap.wrap("   ".join(part.replace(" ", HARD) for part in parts), room - 2)
+    texts = (
         "Where there is room it holds the decimals: 987 is 0.987.",
-        "x marks a layer whose worst cosine is below 0.98; - has no cosine.",
-        "worst and mean go over all samples; local is the cosine of the layer",
-        "by itself, with exact inputs.",
+        "x marks a layer whose worst cosine is below 0.98, > the cursor.",
+        "worst and mean go over all samples; local is the cosine of the layer by itself, with exact inputs.",
+    )
+    return [
+        *textwrap.wrap("A cell is the cosine of one layer on one sample; bright is lost:", room),
+        *(f"  {line}".replace(HARD, " ") for line in steps_said),
+        *(line for text in texts for line in textwrap.wrap(text, room)),
     ]
 
 

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from magik_tui import events as ev
-from magik_tui.panes.bars import header_line, note_lines, status_line
+from magik_tui.panes.bars import header_line, hints, note_lines, status_line
 from magik_tui.panes.layer import layer_lines
 from magik_tui.state import State
 from magik_tui.widgets.heatmap import Heatmap
@@ -83,7 +83,8 @@ class WorkbenchScreen(Screen[None]):
             note.styles.height = len(lines)
             self.call_after_refresh(self.show_table)
         note.show(lines)
-        keys = [(b.key_display or b.key, b.description) for b in self._hints()]
+        found = {b.id: (b.key_display or b.key, b.description) for b in self.BINDINGS if isinstance(b, Binding)}
+        keys = [found[id_] for id_ in hints(state)]
         self.query_one("#header", Lines).show((header_line(state, size.width),))
         self.query_one("#status", Lines).show((status_line(state, size.width, keys),))
         self.show_table()
@@ -94,9 +95,6 @@ class WorkbenchScreen(Screen[None]):
         layer = self.query_one("#layer", Lines)
         beside = self.has_class("-wide")
         layer.show(layer_lines(self._state, layer.size.width, layer.size.height, beside=beside))
-
-    def _hints(self) -> list[Binding]:
-        return [b for b in self.BINDINGS if isinstance(b, Binding) and b.show and b.description]
 
     def on_heatmap_row_chosen(self, message: Heatmap.RowChosen) -> None:
         """Move the cursor to the row that was clicked."""
@@ -131,7 +129,10 @@ class WorkbenchScreen(Screen[None]):
         self._dispatch(ev.ColumnMoved(by))
 
     def action_log(self) -> None:
-        """Open the log of the last run."""
+        """Open the log of the last run, if there is one."""
+        self._dispatch(ev.LogAsked())
+        if not self._state.log:
+            return
         from magik_tui.screens.overlay import log_overlay
 
         self.app.push_screen(log_overlay(self._state))
@@ -140,7 +141,7 @@ class WorkbenchScreen(Screen[None]):
         """Open the help, made from the bindings that work now."""
         from magik_tui.screens.overlay import help_overlay
 
-        self.app.push_screen(help_overlay(self.active_bindings.values()))
+        self.app.push_screen(help_overlay(self.active_bindings.values(), self.app.size.width))
 
     def action_quit(self) -> None:
         """Leave the workbench."""

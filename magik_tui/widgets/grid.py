@@ -1,7 +1,7 @@
 """The heatmap's lines: where the columns stand, and what a row says. Pure; the widget only draws it.
 
-      layer                     type     bits  worst   mean 123456789012
-    x stage1_batchnorm1_fwd     Conv2D   8/8  0.8975 0.8990 ▒▒▓▒▒▓▒▒▒▒▓▒
+   layer                     type     bits  worst   mean 123456789012
+>x stage1_batchnorm1_fwd     Conv2D   8/8  0.8975 0.8990 ▒▒▓▒▒▓▒▒▒▒▓▒
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from rich.cells import cell_len
 
 from magik_tui.levels import GLYPHS, HEALTHY, NOTHING, level, permille
 from magik_tui.table import Table
-from magik_tui.text import clean, fit, fixed
+from magik_tui.text import clean, distinct, fit, fixed
 from magik_tui.widgets.ink import Line, Role, Run
 from magik_tui.wire import Row
 
 CELLS = (7, 4)  # cells of a sample in digits: a blank and "0.9876", or a blank and the decimals "987"; else one glyph
+MARKS = 3  # the cursor's mark, the bad layer's, a blank
 NAME_LEAST, NAME_MOST, OP_MOST = 12, 48, 14
 NARROW, OP_NARROW = 70, 9  # on a narrow terminal the name comes before the type
 
@@ -29,6 +30,7 @@ class Extent:
     op: int = 4
     bits: int = 4
     samples: int = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Grid:
     first: int
     last: int
     samples: int
+    names: tuple[str, ...] = ()
 
 
 def bits(row: Row) -> str:
@@ -57,14 +60,15 @@ def extent(table: Table) -> Extent:
     names = max((cell_len(clean(row.name)) for row in table.rows), default=0)
     ops = max((cell_len(clean(row.op)) for row in table.rows), default=0)
     most = max((len(bits(row)) for row in table.rows), default=0)
-    return Extent(max(NAME_LEAST, names), max(4, min(OP_MOST, ops)), max(4, most), len(table.samples))
+    known = tuple(row.name for row in table.rows)
+    return Extent(max(NAME_LEAST, names), max(4, min(OP_MOST, ops)), max(4, most), len(table.samples), known)
 
 
 def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
     """Return the columns for `width` cells with sample `column` in sight, moving as little as possible from `first`."""
     places = 5 if width >= 100 else 4
     op = min(size.op, OP_MOST if width >= NARROW else OP_NARROW)
-    room = max(0, width - (2 + 1 + op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
+    room = max(0, width - (MARKS + 1 + op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
     wanted = min(size.name, NAME_MOST)
     cell = next((each for each in CELLS if room - wanted >= size.samples * each), 1)
     if cell > 1:
@@ -76,13 +80,13 @@ def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
     first = max(0, min(first, size.samples - seen))
     if seen and not first <= column < first + seen:
         first = column if column < first else column - seen + 1
-    return Grid(name, op, size.bits, places, cell, first, first + seen, size.samples)
+    return Grid(name, op, size.bits, places, cell, first, first + seen, size.samples, distinct(size.names, name))
 
 
 def head_line(grid: Grid, column: int) -> Line:
     """Return the line over the table; the sample at the cursor is marked in it, < and > tell of samples out of sight."""
     number = grid.places + 2
-    words = f"  {fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
+    words = f"{'':{MARKS}}{fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
     runs: list[Run] = [(f"{words} {fit('worst', number, right=True)} {fit('mean', number, right=True)} ", "head")]
     for sample in range(grid.first, grid.last):
         text = str(sample + 1)[-3:] if grid.cell > 1 else str((sample + 1) % 10)
@@ -97,12 +101,12 @@ def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, st
     row, worst, mean = table.rows[index], table.worst[index], table.mean(index)
     bad = table.bad(index)
     base: Role = "cursor" if selected else "dim" if stale else "text"
-    mark = ">" if selected else "x" if bad else " "
+    mark = f"{'>' if selected else ' '}{'x' if bad else ' '} "
     judged: Role = base if selected or stale else "bad" if bad else "text" if worst is None else _verdict(worst)
     number = grid.places + 2
     return (
-        (f"{mark} ", base if selected else judged),
-        (f"{fit(row.name, grid.name)} ", base),
+        (mark, base if selected else judged),
+        (f"{fit(grid.names[index], grid.name)} ", base),
         (f"{fit(row.op, grid.op)} ", base if selected else "dim"),
         (f"{fit(bits(row), grid.bits)} ", base),
         (f"{fit(_metric(worst, grid), number, right=True)} ", judged),

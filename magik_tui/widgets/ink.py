@@ -60,9 +60,14 @@ def shortened(line: Line, width: int) -> Line:
     return (*runs, (" " * width, "text")) if width else tuple(runs)
 
 
-def labelled(label: str, value: str, width: int, gap: int = 1, role: Role = "text") -> Line:
-    """Return a label and its value in exactly `width` cells; `gap` is where the value begins."""
-    return ((fit(label, gap), "label"), (fit(value, width - gap), role))
+def labelled(label: str, value: str | Sequence[str], width: int, gap: int = 1, role: Role = "text") -> Line:
+    """Return a label and its value in exactly `width` cells; `gap` is where the value begins.
+
+    A value may be a sequence of ever shorter forms: the first that fits is shown, so that no number is cut.
+    """
+    forms = (value,) if isinstance(value, str) else value
+    chosen = next((form for form in forms if cell_len(form) <= width - gap), forms[-1])
+    return ((fit(label, gap), "label"), (fit(chosen, width - gap), role))
 
 
 class Inked(Widget):

@@ -111,6 +111,8 @@ def test_hello_comes_first(project: Path) -> None:
         "project": str(project),
         "variant": "t41",
         "variants": ["t40", "t41"],
+        "model": str(project / "net.onnx"),
+        "soc": "",
     }
     assert (child.returncode, errors) == (0, b"")
 

@@ -50,7 +50,7 @@ def row(name: str, layer: int, layers: int) -> dict[str, Any]:
         "min": -1.25 * layer, "max": 3.5 + layer, "scale": 0.0186275, "zero_point": 67,
         **dict.fromkeys((
             "cosine_avg", "cosine_min", "cosine_max", "euc_distance", "standard_deviation", "max_absolute",
-            "max_absolute_normalized", "sqnr_db", "saturation", "local_cosine"), None), "samples": [],
+            "max_absolute_normalized", "sqnr_db", "saturation", "mean_error", "local_cosine"), None), "samples": [],
     }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def measured(base: dict[str, Any], layer: int, layers: int, samples: list[str]) 
     return base | {
         "cosine_avg": sum(known) / len(known) if known else None, "cosine_min": min(known, default=None),
         "cosine_max": max(known, default=None), "euc_distance": 0.09554, "standard_deviation": 0.08244,
-        "max_absolute": 1.40185, "max_absolute_normalized": 3.95415, "sqnr_db": 18.42, "saturation": 0.0012,
+        "max_absolute": 1.40185, "max_absolute_normalized": 3.95415, "sqnr_db": 18.42, "saturation": 0.0012, "mean_error": -0.00123,
         "local_cosine": 0.9991, "samples": [{"sample": n, "cosine": s} for n, s in zip(samples, scores, strict=True)],
     }  # fmt: skip
 
@@ -81,7 +81,7 @@ class Worker:
     def hello(self) -> None:
         self.say(
             event="hello", protocol=1, engine="0.1.0", pid=os.getpid(), project="/home/me/resnet18", variant="t40",
-            variants=["t40", "t41"],
+            variants=["t40", "t41"], model="/home/me/resnet18/resnet18.onnx", soc="T40",
         )  # fmt: skip
 
     def serve(self) -> None:
@@ -110,7 +110,7 @@ class Worker:
         layers = [row(name, i, self.options.layers) for i, name in enumerate(names(self.mode, self.options.layers))]
         samples = [f"cat_{i:03d}.jpg" for i in range(self.options.samples)]
         if self.mode == "garbage":
-            sys.stdout.write("terminate called after [throwing] \x1b[2J\n{\"event\": \"sample\"}\n\n[1,2]\n\xff\n")
+            sys.stdout.write('terminate called after [throwing] \x1b[2J\n{"event": "sample"}\n\n[1,2]\n\xff\n')
             self.say(id=id_, event="log", level="warning", text="picture [b]3[/b] is corrupt: skipped", source="dataset")
         for done in range(4):
             self.say(id=id_, event="progress", stage="CollectFeatureDistribution", done=done, total=4)

@@ -82,7 +82,7 @@ def test_a_child_of_the_worker_that_holds_the_pipe_open_ends_with_it(tmp_path: P
     script = (
         "import os, subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print('{\"event\": \"log\", \"text\": \"%d\"}' % child.pid, flush=True)\n"
+        'print(\'{"event": "log", "text": "%d"}\' % child.pid, flush=True)\n'
         "time.sleep(60)\n"
     )
 

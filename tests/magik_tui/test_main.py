@@ -44,6 +44,18 @@ def test_a_mistyped_command_is_told_from_a_project(group: click.Group) -> None:
     assert "the command table" in str(result.exception)
 
 
+@pytest.mark.parametrize("term", ["dumb", "", None])
+def test_a_terminal_that_cannot_draw_is_refused(term: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TERM=dumb, or no TERM: the person is told instead of seeing escape sequences."""
+    monkeypatch.delenv("TERM", raising=False)
+    if term is not None:
+        monkeypatch.setenv("TERM", term)
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
+    with pytest.raises(UsageError, match=r"TERM is .*magik-tui run"):
+        open_workbench.main([str(tmp_path)], standalone_mode=False)
+
+
 def test_without_a_terminal_the_headless_command_is_named(group: click.Group, tmp_path: Path) -> None:
     """The workbench does not start into a pipe: the person is told which command prints the same."""
     result = CliRunner().invoke(group, with_default_command(group, [str(tmp_path)]))

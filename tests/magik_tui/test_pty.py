@@ -113,9 +113,7 @@ def open_terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
 
 
 @pytest.mark.parametrize(("size", "table", "idle"), [((80, 24), 60_000, 3.0), ((200, 50), 160_000, 0.5)])
-def test_the_byte_budget(
-    open_terminal: Callable[..., Terminal], size: tuple[int, int], table: int, idle: float
-) -> None:
+def test_the_byte_budget(open_terminal: Callable[..., Terminal], size: tuple[int, int], table: int, idle: float) -> None:
     terminal = open_terminal("good", "--layers", "60", size=size)
     terminal.until(b"done")
     terminal.read()

@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from magik_tui import events as ev
 from magik_tui.app import Workbench
 from magik_tui.screens.overlay import Overlay
+from magik_tui.table import RULES
 from magik_tui.widgets.heatmap import Heatmap
 
 SMALL, LARGE = (80, 24), (200, 50)
@@ -40,11 +42,11 @@ def test_the_table_fills_and_every_line_is_used(watched: Any, size: tuple[int, i
         await app.until(lambda s: s.phase == "done")
         await pilot.pause()
         text = app.text()
-        assert text[0].startswith(" resnet18  t40  T40  resnet18.onnx ")
-        assert "output cosine 0.99110 ~ fair" in text[0]
+        assert text[0].startswith(" resnet18  T40  resnet18.onnx ")
+        assert "mean output cosine 0.99110 ~ 7 " in text[0]
         assert text[1].split()[:5] == ["layer", "type", "bits", "worst", "mean"]
-        assert text[2].startswith("> resnetv15_relu0_fwd")
-        assert text[-1].startswith(" done 25 layers, 12 samples, 7 below 0.98 in ")
+        assert text[2].startswith(">  resnetv15_relu0_fwd")
+        assert text[-1].startswith(" done 25 layers, 12 samples, 7 ")
         parts = [app.screen.query_one(f"#{name}").size.height for name in ("header", "note", "status", "body")]
         assert (parts[:3], sum(parts)) == ([1, 0, 1], size[1])
         beside = size[0] >= 110
@@ -66,7 +68,7 @@ def test_the_cursor_and_the_layer_pane_follow_the_keys(watched: Any) -> None:
             assert app.bench.cursor == row, key
             name = app.bench.table.rows[row].name
             text = app.text()
-            assert sum(line.startswith("> ") for line in text[2:17]) == 1, key
+            assert sum(line.startswith(">") for line in text[2:17]) == 1, key
             assert any(line.startswith(f" {name} ") for line in text[17:]), key
         for key, column in [("l", 1), ("right", 2), ("h", 1), ("left", 0), ("left", 0)]:
             await pilot.press(key)
@@ -142,10 +144,46 @@ def test_help_is_made_from_the_live_bindings(watched: Any) -> None:
     live(watched("good"), talk, LARGE)
 
 
+def test_help_scrolls_with_every_key_pressed(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await app.until(lambda s: s.phase == "done")
+        await pilot.press("question_mark")
+        await pilot.pause()
+        frame = app.screen.query_one(VerticalScroll)
+        text = str(app.screen.query_one(Static).visual)
+        assert all(word in text for word, _ in RULES)
+        assert "q or ? closes this help" in " ".join(text.split())
+        assert max(map(len, text.splitlines())) <= frame.scrollable_content_region.width
+        for action, y in ((1, 5), (-1, 3)):
+            for _ in range(5 if action > 0 else 2):
+                app.screen.action_scroll_page(action)  # without a frame between them
+            assert frame.scroll_y == y
+        await pilot.press("G")
+        assert frame.scroll_y == frame.max_scroll_y > 5
+        await pilot.press("g")
+        assert frame.scroll_y == 0
+        await pilot.press("q")
+        assert not isinstance(app.screen, Overlay)
+
+    live(watched("good"), talk, (60, 15))
+
+
+def test_an_empty_log_is_a_line_and_no_page(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await app.until(lambda s: s.phase == "done")
+        await pilot.press("w")
+        await pilot.pause()
+        assert not isinstance(app.screen, Overlay)
+        assert any(line.startswith(" the log is empty") for line in app.text())
+
+    live(watched("good"), talk)
+
+
 def test_garbage_and_warnings_can_be_read(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await app.until(lambda s: s.phase == "done")
-        assert any("warning" in line for line in app.text())
+        await pilot.pause()
+        assert any(line.startswith(" warning: picture [b]3[/b] is corrupt: skipped (") for line in app.text())
         await pilot.press("w")
         text = str(app.screen.query_one(Static).visual)
         assert "dataset: picture [b]3[/b] is corrupt: skipped" in text
@@ -166,8 +204,9 @@ def test_a_run_that_fails_keeps_the_table_marked_stale_and_says_why(watched: Any
         await pilot.pause()
         assert state.table is before
         text = app.text()
-        assert " stale " in text[0]
-        assert any("error: ConfigError: cfg/magik_t40.cfg:7:12: expected a number" in line for line in text)
+        assert text[0].endswith(" stale 0.99110")
+        assert "w log" in text[-1]
+        assert any("error: cfg/magik_t40.cfg:7:12: expected a number" in line for line in text)
         assert sum(app.screen.query_one(f"#{part}").size.height for part in ("header", "body", "note", "status")) == 24
 
     live(watched("fails"), talk)
@@ -246,7 +285,7 @@ def test_without_colour_glyphs_and_marks_say_it_all(watched: Any, monkeypatch: p
         await app.until(lambda s: s.phase == "done")
         await pilot.press("n")
         await pilot.pause()
-        assert any(line.startswith("> resnetv15_relu12_fwd") and line.endswith("▒▒░▒░▒▒░▒░▒▒") for line in app.text())
+        assert any(line.startswith(">x resnetv15_relu12_fwd") and line.endswith("▒▒░▒░▒▒░▒░▒▒") for line in app.text())
         strips = [strip for widget in app.screen.query("Heatmap, Lines") for strip in widget.render_lines(widget.size.region)]
         styles = [segment.style for strip in strips for segment in strip if segment.style is not None]
         assert styles

@@ -167,6 +167,61 @@ def test_garbage_and_warnings_are_kept_and_counted(document: MakeDocument) -> No
     assert state.note.level == "warning"
 
 
+def test_the_weightiest_warning_comes_first_whatever_came_before() -> None:
+    noise = wire.Garbage("libgomp speaks", "no JSON")
+    said = [("a key of a newer tool", "config"), ("skipped: cat.jpg: no picture", "dataset"), ("a range was guessed", "")]
+    whole = "QUANT_DATASET_PATH is not set: the model is converted without quantization"
+    warnings = [wire.Log(text, "warning", source, id=1) for text, source in (*said, (whole, "plan"))]
+    for left, first in ((4, whole), (3, said[1][0]), (1, said[0][0])):
+        state, _ = play([ev.Opened(0.0), HELLO, noise, *warnings[:left], wire.Result(wire.Document(), id=1)])
+        assert state.note is not None
+        assert state.note.text == f"{first} ({left} more: w)"
+
+
+def test_what_is_open_is_known_from_the_hello_and_the_settings() -> None:
+    hello = wire.Hello(protocol=1, project="/p/net", variant="t40", model="/p/net/net.onnx", soc="T40")
+    state, _ = play([ev.Opened(0.0), hello])
+    assert (state.soc, state.model, state.table.rows) == ("T40", "/p/net/net.onnx", ())
+    state, _ = play([ev.Opened(0.0), hello], State(project="p", settings=("SOC=A1", 'SOC="T41"', "COLOR=BGR")))
+    assert state.soc == "T41"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "said"),
+    [
+        ("ConfigError", "magik.cfg:7:12: expected a number", "magik.cfg:7:12: expected a number"),
+        ("InternalError", "internal error: KeyError: 3", "the engine made a mistake of its own: 3 (more in worker.log)"),
+        ("InternalError", "out of memory", "out of memory"),
+        ("Busy", "", "the engine made a mistake of its own (more in worker.log)"),
+    ],
+)
+def test_an_error_has_no_names_of_classes_and_stays_in_the_log(kind: str, message: str, said: str) -> None:
+    begun = State(project="p", engine_log="worker.log")
+    state, _ = play([ev.Opened(0.0), HELLO, wire.Error(kind, message, id=1)], begun)
+    assert state.note is not None
+    assert (state.note.text, state.note.source) == (said, "")
+    state, _ = play([ev.CancelAsked()], state)
+    assert state.note is not None
+    assert "w shows the error again" in state.note.text
+    assert [note.text for note in state.log] == [said]
+    assert play([ev.CancelAsked()], state)[0].note is None
+
+
+def test_the_outputs_stay_with_the_table_that_is_shown_again(layers: Make, document: MakeDocument) -> None:
+    before = finished(document)
+    state, _ = play([ev.RunAsked(9.0), layers(count=3, run=2), wire.Error("Cancelled", id=2)], before)
+    assert (state.table, state.outputs, state.stale) == (before.table, before.outputs, True)
+
+
+def test_an_empty_log_is_told_and_not_opened() -> None:
+    state, effects = play([ev.LogAsked()], State(project="p", engine_log="/state/worker.log"))
+    assert effects == []
+    assert state.note is not None
+    assert state.note.text == "the log is empty; what the engine wrote to stderr is in /state/worker.log"
+    logged = replace(state, log=(state.note,), note=None)
+    assert play([ev.LogAsked()], logged)[0] == logged
+
+
 @pytest.mark.parametrize(
     ("moves", "row"),
     [

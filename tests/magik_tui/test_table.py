@@ -49,7 +49,8 @@ def made(*worst: float | None) -> tb.Table:
     [
         ((0.999, 0.991, 0.995), 0.995, "+", "healthy"),
         ((0.999, 0.985, 0.995), 0.995, "+", "good"),
-        ((0.999, 0.90, 0.99), 0.99, "~", "fair"),
+        ((0.999, 0.90, 0.99), 0.99, "~", ""),
+        ((0.999, 0.90, 0.97), 0.97, "x", "debug"),
         ((0.97, 0.99, 0.99), 0.99, "x", "bad"),
         ((0.999, 0.99, 0.94), 0.94, "x", "bad"),
     ],
@@ -58,6 +59,8 @@ def test_verdicts(worst: tuple[float, ...], output: float, mark: str, word: str)
     verdict = tb.judge(made(*worst), (wire.Output("o", output, output),))
     assert verdict is not None
     assert (verdict.mark, verdict.word) == (mark, word)
+    assert f"{mark} {word}".strip() in dict(tb.RULES)
+    assert verdict.low == sum(cosine < 0.98 for cosine in worst)
 
 
 def test_the_first_layer_below_its_border_points_at_the_input() -> None:

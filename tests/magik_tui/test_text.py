@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from magik_tui.text import clean, duration, elide, fit, fixed, plain, short
+from magik_tui.text import clean, distinct, duration, elide, fit, fixed, numbers, plain, short, shorts
 
 
 def harmless(text: str) -> bool:
@@ -40,9 +40,31 @@ def test_the_middle_of_a_long_name_goes_first() -> None:
     assert elide("short", 20) == "short"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (125, "2m05s"), (3725, "1h02m"), (-1, "0s")]
-)
+@given(st.lists(st.text("ab/_1", max_size=30), max_size=12, unique=True), st.integers(8, 24))
+def test_shortened_names_stay_distinct(names: list[str], width: int) -> None:
+    short = distinct(tuple(names), width)
+    assert len(set(short)) == len(names)
+    assert all(cell_len(text) <= width for text in short)
+    assert all(text == name for text, name in zip(short, names, strict=True) if len(name) <= width)
+
+
+def test_names_lose_what_they_share() -> None:
+    blocks = tuple(f"/_blocks.{i}/_swish/Clip_output_0" for i in (1, 2, 12))
+    assert distinct(blocks, 28) == ("…ocks.1/_swish/Clip_output_0", "…ocks.2/_swish/Clip_output_0", "…cks.12/_swish/Clip_output_0")
+    assert distinct(blocks, 12) == ("…s.1/_swish…", "…s.2/_swish…", "…s.12/_swis…")
+    assert distinct(tuple("x" * 40 + c + "y" * 40 for c in "ab"), 12) == ("…xxayyyyyyy…", "…xxbyyyyyyy…")
+
+
+@given(st.floats(-1e300, 1e300))
+def test_a_number_has_a_form_that_fits_nine_cells(value: float) -> None:
+    forms = numbers(value)
+    assert any(len(form) <= 9 for form in forms)
+    assert any(len(form) <= 9 for form in shorts(value))
+    chosen = float(next(form for form in forms if len(form) <= 9))
+    assert chosen == pytest.approx(value, rel=0.51, abs=0.0005)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (125, "2m05s"), (3725, "1h02m"), (-1, "0s")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
