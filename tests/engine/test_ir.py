@@ -126,6 +126,13 @@ def test_other_data_changes_everything() -> None:
     assert changes(keys(graph(), LEAVES, "float"), keys(graph(), LEAVES, "int")) == "abcdef"
 
 
+def test_other_arithmetic_changes_everything_that_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keys(graph(), LEAVES, "float"), keys(integers(), LEAVES, "int")
+    monkeypatch.setattr("engine.ir.NUMERICS", "another")
+    assert changes(before[0], keys(graph(), LEAVES, "float")) == "abcdef"
+    assert changes(before[1], keys(integers(), LEAVES, "int")) == "ab"
+
+
 def test_names_and_reasons_are_in_no_key() -> None:
     def other(t: str) -> str:
         return t if t == "x" else f"renamed/{t}"

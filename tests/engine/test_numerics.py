@@ -106,6 +106,17 @@ def test_a_range_becomes_the_nearest_scale_and_holds_zero(a: float, b: float, wi
     assert abs(Fraction(q.zero) * Fraction(q.scale) + Fraction(low)) <= Fraction(q.scale)
 
 
+def test_a_zero_point_is_that_of_the_scale_as_it_is_stored() -> None:
+    """16 bits are so many that the rounding of the scale moves some zero points."""
+    random = np.random.default_rng(0)
+    moved = 0
+    for low, high in zip(random.uniform(-3, 0, 4000).tolist(), random.uniform(0, 2, 4000).tolist(), strict=True):
+        q = affine(low, high, 16)
+        assert q.zero == round(f64(-Fraction(low) / Fraction(q.scale)))
+        moved += q.zero != round(-Fraction(low) * q.qmax / (Fraction(high) - Fraction(low)))
+    assert moved
+
+
 @pytest.mark.parametrize("ends", [(float("nan"), 1.0), (0.0, float("inf")), (float("-inf"), 0.0)])
 def test_a_range_needs_finite_ends(ends: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="finite"):
