@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.calibrate.weights import weight_scales
 from engine.ir import Node, QNode, TensorType, digest, fields_key
-from engine.numerics import NUMERICS, Array, QParams, affine, dequantize, level_of, lookup_table, quantize
+from engine.numerics import NUMERICS, Array, QParams, affine, dequantize, level_of, lookup_table, quantize, requantize
 from engine.ops.base import REGISTRY, Parameters
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "integers.json"
@@ -61,7 +61,8 @@ def integers() -> str:
     tables = [lookup_table(lambda v: v * v, q, affine(-1.0, 26.0, 8)) for q in ranges]
     awkward = np.array([0.05, -0.0, 1e30, np.inf, -np.inf, np.nan, 0.15, -0.1, 2.5], np.float32)
     converted = [(quantize(awkward, q), dequantize(quantize(awkward, q), q), level_of(0.3, q)) for q in ranges]
-    return digest([fields_key(n) for n in layers], values, ranges, tables, converted)
+    ties = [requantize(np.arange(-9, 10), 0.5, q) for q in ranges]
+    return digest([fields_key(n) for n in layers], values, ranges, tables, converted, ties)
 
 
 def test_integers_and_the_name_of_their_arithmetic_change_together() -> None:
