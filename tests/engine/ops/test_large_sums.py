@@ -12,6 +12,7 @@ import pytest
 from engine.ir import Node, TensorType
 from engine.numerics import FEATURE_BITS, FLOAT_EXACT, INT32_MAX, Array, QParams
 from engine.ops.base import REGISTRY, Example
+from engine.ops.resize_bilinear import positions
 from tests.engine.ops.cases import Both, draw, layer_of
 
 WEIGHTED = [name for name in sorted(REGISTRY) if "weight_sum" in draw(name, 0)[1].attrs]
@@ -101,3 +102,19 @@ def test_sums_beyond_32_bits_are_those_of_plain_integers() -> None:
     assert acc.tolist()[0] == [sum(int(a) * int(w) for a, w in zip(x[0], row, strict=True)) for row in layer.arrays["weight"]]
     both.check()
     assert len(set(both.outputs[":y"][0].tolist()) - {0, q.qmax}) == 3
+
+
+def test_an_interpolation_beyond_what_float_holds_is_exact() -> None:
+    """Sixteen steps between pixels, along both axes: 10 bits on top of 16."""
+    n, k, q = 2, 16, QParams(0.5, 0, 16)
+    x = positions("half_pixel", n, n * k, float(k))
+    shape = (1, 1, n * k, n * k)
+    attrs = {"axes": (2, 3), "rank": 4, "transform": "half_pixel", "scales": (1.0, 1.0, float(k), float(k)), "shape": shape}
+    node = Node("ResizeBilinear", "y", ("x",), ("y",), attrs, {"x2": x, "x3": x})
+    levels = np.array([65535, 65534, 65521, 65533], np.uint16).reshape(1, 1, n, n)
+    case = Example(node, {"x": TensorType(levels.shape), "y": TensorType(shape)}, (q,), q, (levels,))
+    layer = layer_of("ResizeBilinear", case)
+    assert FLOAT_EXACT <= layer.attrs["bound"] < 4 * FLOAT_EXACT
+    both = Both()
+    both.add("", case, layer)
+    both.check()
