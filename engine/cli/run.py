@@ -34,7 +34,8 @@ def run_project(path: Path, *, as_json: bool, settings: Sequence[str], variant: 
 
 def _summary(document: dict[str, Any]) -> list[str]:
     """Return the table of the nodes, or why there is none."""
+    from engine.cli.summary import summary_lines
     from engine.cli.transform import table_lines
 
     nothing = f"{len(document['nodes'])} layers, none measured: DEBUG_PATH names no samples"
-    return table_lines(document) or [nothing]
+    return [*(table_lines(document) or [nothing]), *summary_lines(document)]

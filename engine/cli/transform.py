@@ -86,6 +86,7 @@ def _convert(asked: Invocation) -> None:
     try:
         with cancellable(narrator) as report:
             from engine import project
+            from engine.cli.summary import summary_lines
 
             output = Path(asked.output)
             job = project.Job(
@@ -99,7 +100,8 @@ def _convert(asked: Invocation) -> None:
             document = project.run(job, report=report)
     finally:
         narrator.close()
-    say("".join(line + "\n" for line in [*table_lines(document), "*" * len(SUCCESS), SUCCESS, "*" * len(SUCCESS)]))
+    lines = [*table_lines(document), *summary_lines(document)]
+    say("".join(line + "\n" for line in [*lines, "*" * len(SUCCESS), SUCCESS, "*" * len(SUCCESS)]))
 
 
 def table_lines(document: dict[str, Any]) -> list[str]:
