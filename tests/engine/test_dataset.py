@@ -75,9 +75,7 @@ def test_sample_folders(tmp_path: Path) -> None:
     samples = list_samples(tmp_path, events.append)
     assert [sample.name for sample in samples] == ["0", "1", "10"]
     assert samples[2].paths == (tmp_path / "10" / "740_input.bin",)
-    assert [event.text for event in events if isinstance(event, Log)] == [
-        f"{tmp_path}: no sample in 1 of 4 entries: empty"
-    ]
+    assert [event.text for event in events if isinstance(event, Log)] == [f"{tmp_path}: no sample in 1 of 4 entries: empty"]
 
 
 def test_folders_without_samples(tmp_path: Path) -> None:

@@ -101,9 +101,7 @@ def test_every_value_knows_its_place(document: object) -> None:
         assert repr(json.JSONDecoder().raw_decode(text, item.offset)[0]) == repr(item.plain())
 
 
-pieces = st.sampled_from(
-    [*'{}[],:"\\ \n\t-+.eE019#/', "true", "null", "\\u", "\ud800", "\ufeff", "MEAN", '"SOC":', "\uff0c"]
-)
+pieces = st.sampled_from([*'{}[],:"\\ \n\t-+.eE019#/', "true", "null", "\\u", "\ud800", "\ufeff", "MEAN", '"SOC":', "\uff0c"])
 
 
 @given(st.lists(pieces, max_size=30).map("".join) | st.text())

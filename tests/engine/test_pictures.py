@@ -95,9 +95,7 @@ LEVELS16 = (PLAIN.astype(np.uint16) << 8) | 0x7F
         pytest.param(lambda: b"P5 8 6 65535\n" + LEVELS16.astype(">u2").tobytes(), id="16 bit PGM"),
         pytest.param(lambda: b"P5 8 6 255\n" + PLAIN.tobytes(), id="PGM"),
         pytest.param(lambda: encoded(Image.fromarray(PLAIN).convert("P")), id="palette"),
-        pytest.param(
-            lambda: encoded(Image.fromarray(PLAIN).convert("P"), transparency=bytes(range(256))), id="P+alpha"
-        ),
+        pytest.param(lambda: encoded(Image.fromarray(PLAIN).convert("P"), transparency=bytes(range(256))), id="P+alpha"),
         pytest.param(lambda: encoded(Image.fromarray(PLAIN), "GIF"), id="GIF"),
         pytest.param(lambda: encoded(Image.fromarray(PLAIN), "BMP"), id="BMP"),
         pytest.param(lambda: encoded(Image.fromarray(PLAIN).convert("RGB"), "WEBP", lossless=True), id="WEBP"),
