@@ -51,6 +51,7 @@ class Client:
     def __init__(self, to: int, back: int) -> None:
         self.to, self._back = to, os.fdopen(back, "rb")
         self.seen: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
 
     def ask(self, **request: Any) -> None:
         os.write(self.to, json.dumps(request).encode() + b"\n")
@@ -61,11 +62,17 @@ class Client:
         return message
 
     def answer(self, number: int | None) -> dict[str, Any]:
-        """Read up to the end of a request."""
+        """Return the end of a request; ends of others that come before it (a run may end before its cancel is answered) are kept."""
+        for index, message in enumerate(self.waiting):
+            if message["id"] == number:
+                return self.waiting.pop(index)
         while True:
             message = self.read()
-            if message["event"] in ("result", "error") and message["id"] == number:
+            if message["event"] not in ("result", "error"):
+                continue
+            if message["id"] == number:
                 return message
+            self.waiting.append(message)
 
     def close(self) -> None:
         self._back.close()
