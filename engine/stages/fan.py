@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], executor: Executor | None, ahead: int = 2) -> Iterator[Result]:
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], executor: Executor | None, ahead: int = 3) -> Iterator[Result]:
     """Yield work(item) for each item, in order; at most `ahead` are computed or held at once. Closing it cancels what has not begun."""
     if executor is None:
         yield from map(work, items)

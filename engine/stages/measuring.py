@@ -93,7 +93,7 @@ class Measurer:
         if any(self._known(s) is None for s in samples):
             self.compile(executor)
         readable = 0
-        for made in in_order(self._run, samples, executor, ahead=2):
+        for made in in_order(self._run, samples, executor):
             if isinstance(made, SampleResult):
                 readable += not made.failure
                 yield made
