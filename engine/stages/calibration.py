@@ -170,16 +170,20 @@ class _Source:
 
 
 def glimpse(program: Program, tensor: str, value: Array, stride: int) -> Glimpse:
-    """Take the extremes of all values, and a copy of every `stride`-th position."""
+    """Take the extremes of all values, and a copy of every `stride`-th position.
+
+    It has to be a copy even where numpy would hand out a view: the next run writes into the same buffers while this one is counted.
+    """
     pieces = [p for p in program.pieces(tensor, value) if p.size]
-    part = program.thinned(tensor, value, stride) if stride > 1 else np.concatenate([p.reshape(-1) for p in pieces] or [value.reshape(-1)])
+    chosen = [program.thinned(tensor, value, stride)] if stride > 1 else (pieces or [value])
+    part = np.concatenate([p.reshape(-1) for p in chosen])
     lows, highs = [float(p.min()) for p in pieces], [float(p.max()) for p in pieces]
     if all(math.isfinite(v) for v in (*lows, *highs)):
-        return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), 0, np.ascontiguousarray(part))
+        return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), 0, part)
     finite = [p[np.isfinite(p)] for p in pieces]
     lows, highs = [float(p.min()) for p in finite if p.size], [float(p.max()) for p in finite if p.size]
     missing = sum(p.size for p in pieces) - sum(p.size for p in finite)
-    return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), missing, np.ascontiguousarray(part))
+    return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), missing, part)
 
 
 def stride_of(shape: tuple[int, ...]) -> int:

@@ -19,7 +19,7 @@ from engine.events import Event, Log, silent
 from engine.ir import keys
 from engine.plan import Choice
 from engine.simulate import Inputs, Networks
-from engine.stages.calibration import CHUNK, COUNTED, chunked, method_of, observe, range_finders, stride_of
+from engine.stages.calibration import CHUNK, COUNTED, chunked, glimpse, method_of, observe, range_finders, stride_of
 from engine.store import Store
 from tests.engine.networks import imported, op, weights
 
@@ -166,3 +166,16 @@ def test_a_range_is_searched_once(samples: list[Sample], monkeypatch: pytest.Mon
     ranges = [[range_finders(found, store=store)[t](c) for t in ("x", "c") for c in choices] for _ in range(2)]
     assert ranges[0] == ranges[1]
     assert calls == [8, 10, 8, 10]
+
+
+@pytest.mark.parametrize("shape", [(1, 40_000, 1, 1), (1, 3, 200, 200), (1, 50, 4, 4)])
+def test_a_glimpse_is_a_copy_whatever_the_shape(shape: tuple[int, ...]) -> None:
+    """The buffers of a run are written again while the glimpse is counted."""
+    nodes = [op("Relu", "x", "r"), op("Sigmoid", "r", "y")]
+    graph = imported(nodes, {"x": list(shape)}, "y")
+    inputs = Inputs((InputSpec("x", shape),), frozenset())
+    program = Networks(graph, inputs, threads=1).floats()
+    runner = program.borrow()
+    fed = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
+    for name, value in runner.run({"x": np.ascontiguousarray(fed.transpose(0, 2, 3, 1))}).items():
+        assert not np.shares_memory(glimpse(program, name, value, stride_of(shape)).part, value)
