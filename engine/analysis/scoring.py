@@ -1,0 +1,70 @@
+"""What a search asks for and gets: plans in, scores out.
+
+The algorithms of this room (bisection, sensitivity, allocation, diagnosis) know no network, no samples and no processes: they hand plans to
+an `Evaluator` and read scores. The engine's evaluator re-runs only what a plan changes; a test's may be a formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ..plan import Plan
+
+Metric = Literal["cosine_avg", "cosine_min", "sqnr"]
+
+METRICS: tuple[Metric, ...] = ("cosine_avg", "cosine_min", "sqnr")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a quantized network does at one place, against the float one, over the debug samples.
+
+    `cosine_avg` and `cosine_min` are in [-1, 1], `sqnr_db` in dB; None where no sample has the figure. Of several outputs it is the worst.
+    """
+
+    cosine_avg: float | None = None
+    cosine_min: float | None = None
+    sqnr_db: float | None = None
+
+    def of(self, metric: Metric) -> float | None:
+        """Return one figure; larger is better for each of them."""
+        return self.sqnr_db if metric == "sqnr" else self.cosine_avg if metric == "cosine_avg" else self.cosine_min
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Layers that move together: one with a range of its own, `name`, and those that keep the levels it makes.
+
+    `op` is the operator type of `name`, `nodes` all of its layers in graph order, `macs` their multiply-accumulates for one picture.
+    """
+
+    name: str
+    op: str
+    nodes: tuple[str, ...]
+    macs: int = 0
+
+
+class Evaluator(Protocol):
+    """Tells how plans do. Plans are whole: what they say is all that holds."""
+
+    @property
+    def base(self) -> Plan:
+        """The plan that the project's configuration asks for."""
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Every unit that can be integer, in graph order."""
+
+    def score(self, plan: Plan, at: str = "") -> Score:
+        """Return the score of a plan at the network's outputs, or at the layer `at`; what `report` raises passes through."""
+
+    def scores(self, plans: Iterable[Plan], at: str = "") -> Iterator[Score]:
+        """Yield the score of each plan, in order; they may be computed side by side."""
+
+    def local_errors(self) -> Mapping[str, float]:
+        """Return, per layer that is integer under the base plan, its noise power over its signal power when it alone is quantized.
+
+        One pass over the samples: each layer is fed with float values.
+        """
