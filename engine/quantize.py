@@ -6,8 +6,10 @@ A layer is integer when its operator knows how and its inputs can be; otherwise 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from .calibrate.weights import weight_scales
 from .ir import Graph, Node, QGraph, QNode, TensorType
@@ -79,24 +81,63 @@ def quantize(
     inputs: Mapping[str, QParams] | None = None,
     weights: Callable[[Array, int, str], Array] = weight_scales,
     step: Callable[[int, int], None] = lambda done, total: None,
+    made: Made | None = None,
 ) -> Quantized:
     """Return the integer graph.
 
     `ranges[tensor]` gives the observed range under a choice (its method and bits); `inputs` gives graph inputs that arrive as levels.
+    `made` remembers layers from one call to the next: a layer whose parameters did not change is the same object again.
     """
-    work = _Work(graph, ranges, resolved, dict(inputs or {}), weights)
+    work = _Work(graph, ranges, resolved, dict(inputs or {}), weights, Made() if made is None else made)
     for index, node in enumerate(graph.nodes):
         work.layer(node)
         step(index + 1, len(graph.nodes))
     outputs = tuple(work.as_float(t) for t in graph.outputs)
     qparams = {t: q for t, q in work.qparams.items() if q is not None}
-    made = QGraph(graph.inputs, outputs, tuple(work.nodes), work.types, qparams, graph.constants, graph.opsets, graph.ir_version)
-    return Quantized(made, tuple(work.infos))
+    integers = QGraph(graph.inputs, outputs, tuple(work.nodes), work.types, qparams, graph.constants, graph.opsets, graph.ir_version)
+    return Quantized(integers, tuple(work.infos))
 
 
 def ends(q: QParams) -> Range:
     """Return the real values of the lowest and the highest level."""
     return q.scale * (0 - q.zero), q.scale * (q.qmax - q.zero)
+
+
+class Made:
+    """Layers by what they were made from, so that a changed plan makes only the layers it changes.
+
+    A float layer, and a layer's weights, are told by identity; they are held, so that no other object takes their place.
+    """
+
+    def __init__(self) -> None:
+        self._layers: dict[Hashable, tuple[Node, QNode | Decline, tuple[str, ...]]] = {}
+        self._scales: dict[tuple[int, int, str], tuple[Array | None, Array, Array]] = {}
+
+    def layer(
+        self, node: Node, parts: Hashable, make: Callable[[Callable[[str], None]], QNode | Decline], notes: list[str]
+    ) -> QNode | Decline:
+        """Return what `make` makes of `node` with these parts, made once; its notes are added to `notes` every time."""
+        key = (id(node), parts)
+        if key not in self._layers:
+            told: list[str] = []
+            self._layers[key] = node, make(told.append), tuple(told)
+        _, made, told_then = self._layers[key]
+        notes.extend(told_then)
+        return made
+
+    def scales(self, node: Node, bits: int, method: str, weights: Callable[[Array, int, str], Array]) -> Callable[[Array], Array]:
+        """Return the function from a layer's weights to their scales, which searches once per width and method."""
+
+        held = node.params.get("weight")
+        key = (id(held), bits, method)
+
+        def found(w: Array) -> Array:
+            known = self._scales.get(key)
+            if known is None or not np.array_equal(known[1], w):
+                known = self._scales[key] = held, w, weights(w, bits, method)
+            return known[2]
+
+        return found
 
 
 @dataclass(slots=True)
@@ -108,6 +149,7 @@ class _Work:
     resolved: Resolved
     qparams: dict[str, QParams | None]
     weights: Callable[[Array, int, str], Array]
+    made: Made
     nodes: list[QNode] = field(default_factory=list)
     infos: list[LayerInfo] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
@@ -152,16 +194,19 @@ class _Work:
                 return f"its input is {'constant' if tensor in self.graph.constants else kind.dtype}"
         before = len(self.nodes)
         ins = tuple(self.quantized(t, choice) for t in node.inputs)
-        p = self._parameters(operator, node, choice, ins, notes)
-        made = operator.quantize(replace(node, inputs=tuple(t for t, _ in ins)), p)
+        p = self._parameters(operator, node, choice, ins)
+        reads = tuple(t for t, _ in ins)
+
+        def make(note: Callable[[str], None]) -> QNode | Decline:
+            return operator.quantize(replace(node, inputs=reads), replace(p, note=note))
+
+        made = self.made.layer(node, (reads, p.ins, p.out, p.inner, p.weight_bits, choice.weight_method), make, notes)
         if isinstance(made, Decline):
             self._forget(before)
             return made.reason
         return made
 
-    def _parameters(
-        self, operator: base.Operator, node: Node, choice: Choice, ins: tuple[tuple[str, QParams], ...], notes: list[str]
-    ) -> Parameters:
+    def _parameters(self, operator: base.Operator, node: Node, choice: Choice, ins: tuple[tuple[str, QParams], ...]) -> Parameters:
         bits = choice.feature_bits or 8
         origin = operator.origin(node)
         if isinstance(origin, Shared):
@@ -175,9 +220,8 @@ class _Work:
         self.pairs[node.outputs[0]] = min(pair[0], 0.0), max(pair[1], 0.0)
         inner = affine(*self.ranges[node.inner](choice), bits) if node.inner else None
         weight_bits, method = choice.weight_bits or 8, choice.weight_method or "MAX_ABS"
-        return Parameters(
-            tuple(q for _, q in ins), out, inner, weight_bits, lambda w: self.weights(w, weight_bits, method), self.types, notes.append
-        )
+        scales = self.made.scales(node, weight_bits, method, self.weights)
+        return Parameters(tuple(q for _, q in ins), out, inner, weight_bits, scales, self.types)
 
     def _range(self, tensor: str, choice: Choice) -> Range:
         if choice.low is not None and choice.high is not None:
@@ -205,12 +249,18 @@ class _Work:
         return self._seen(maker.inputs[origin.index], choice) if isinstance(origin, Shared) else (0.0, 0.0)
 
     def _float(self, node: Node) -> None:
-        source = replace(node, inputs=tuple(self.as_float(t) for t in node.inputs))
-        original = dict(zip(node.inputs, source.inputs, strict=True))
-        renamed = {a: b for a, b in original.items() if a != b}
-        attrs = {"rename": tuple(sorted(renamed.items()))} if renamed else {}
-        ins = tuple(self.qparams.get(t) for t in source.inputs)
-        self._add(QNode("Float", node.name, source.inputs, node.outputs, ins, (None,) * len(node.outputs), attrs, {}, source))
+        reads = tuple(self.as_float(t) for t in node.inputs)
+        ins = tuple(self.qparams.get(t) for t in reads)
+
+        def make(note: Callable[[str], None]) -> QNode | Decline:
+            renamed = {a: b for a, b in dict(zip(node.inputs, reads, strict=True)).items() if a != b}
+            attrs = {"rename": tuple(sorted(renamed.items()))} if renamed else {}
+            source = replace(node, inputs=reads)
+            return QNode("Float", node.name, reads, node.outputs, ins, (None,) * len(node.outputs), attrs, {}, source)
+
+        made = self.made.layer(node, ("Float", reads, ins), make, [])
+        if isinstance(made, QNode):
+            self._add(made)
 
     def _inform(
         self, node: Node, choice: Choice, reason: str, q: QParams | None, inner: QParams | None, bits: int | None, notes: list[str]

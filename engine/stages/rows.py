@@ -1,0 +1,75 @@
+"""The rows of the table: what each layer is before anything is measured, and with its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..analysis.reduce import reduce
+from ..analysis.report import LayerRow, OutputRow, SampleCosine, measured
+from ..frontends.importer import Imported
+from ..ir import Graph
+from ..ops.base import REGISTRY
+from ..plan import Resolved
+from ..quantize import LayerInfo, Quantized
+from ..samples import fed_with_pictures
+from ..simulate import Inputs
+from ..sources import Sources
+from .calibration import method_of
+from .measuring import SampleResult
+
+
+def inputs_of(imported: Imported, sources: Sources) -> Inputs:
+    """Return how the samples reach the network: as pixels where an input takes pictures and every sample has one for it."""
+    samples = [s for some in sources.sets().values() for s in some]
+    pictures = fed_with_pictures(samples, [spec.name for spec in imported.specs])
+    dtypes = {t: imported.graph.types[t].dtype for t in imported.graph.inputs}
+    return Inputs(imported.specs, pictures & frozenset(imported.pictures), dtypes)
+
+
+def layer_rows(graph: Graph, quantized: Quantized, resolved: Resolved) -> tuple[LayerRow, ...]:
+    """Return the rows of the table before anything is measured."""
+    return tuple(_row(node, info, graph, resolved) for node, info in zip(graph.nodes, quantized.layers, strict=True))
+
+
+def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerRow:
+    choice, q = resolved.choices[info.name], info.q
+    operator = REGISTRY.get(node.op)
+    return LayerRow(
+        info.name,
+        info.op,
+        info.quantized,
+        info.reason,
+        feature_bits=q.bits if q else None,
+        weight_bits=info.weight_bits,
+        requested_feature_bits=choice.feature_bits,
+        requested_weight_bits=choice.weight_bits if "weight" in node.params else None,
+        method="" if not q else method_of(choice) if info.origin == "own" else info.origin.upper(),
+        min=info.low,
+        max=info.high,
+        scale=q.scale if q else None,
+        zero_point=q.zero if q else None,
+        macs=operator.macs(node, graph.types) if operator else 0,
+    )
+
+
+def cells(result: SampleResult) -> Mapping[str, Mapping[str, float | None]]:
+    return {
+        name: {"cosine": whole.cosine, "sqnr_db": whole.sqnr_db, "local_cosine": local.cosine}
+        for name, (whole, local) in result.layers.items()
+    }
+
+
+def finished(row: LayerRow, results: Sequence[SampleResult]) -> LayerRow:
+    """Return a row with its metrics over all samples."""
+    pairs = [(r.sample.name, *r.layers[row.name]) for r in results if row.name in r.layers]
+    if not pairs:
+        return row
+    cells = [SampleCosine(name, whole.cosine) for name, whole, _ in pairs]
+    return measured(row, reduce([whole for _, whole, _ in pairs], [local for *_, local in pairs]), cells)
+
+
+def output_row(tensor: str, graph: Graph, rows: tuple[LayerRow, ...]) -> OutputRow:
+    maker = graph.producers().get(tensor)
+    row = next((r for r in rows if maker and r.name == maker.name and maker.outputs[0] == tensor), None)
+    return OutputRow(tensor, row.cosine_avg, row.cosine_min, row.sqnr_db) if row else OutputRow(tensor)
