@@ -45,10 +45,14 @@ def shown(text: str, limit: int = 60) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """One value and the offset of its first character; a list holds a tuple of `Json`, an object an `Object`."""
+    """One value and the offset of its first character; a list holds a tuple of `Json`, an object an `Object`.
+
+    `end` is the offset behind its last character, 0 of a value that no text holds.
+    """
 
     value: bool | int | float | str | tuple[Json, ...] | Object | None
     offset: int
+    end: int = 0
 
     def plain(self) -> object:
         """Return what `json.loads` would: of equal keys the last one stands."""
@@ -151,18 +155,18 @@ class _Reader:
     def _value(self, depth: int) -> Json:
         char, start = self._peek(), self.at
         if char == '"':
-            return Json(self._string(), start)
+            return Json(self._string(), start, self.at)
         if char in ("{", "["):
             if depth >= MAX_DEPTH:
                 raise self.source.error(f"nested more than {MAX_DEPTH} deep", start)
             self.at += 1
-            return Json(self._object(start, depth) if char == "{" else self._array(start, depth), start)
+            return Json(self._object(start, depth) if char == "{" else self._array(start, depth), start, self.at)
         if char and (char in "-+." or char.isdigit()):
-            return Json(self._number(), start)
+            return Json(self._number(), start, self.at)
         word = _WORD.match(self.text, start)
         if word and word[0] in _WORDS:
             self.at = word.end()
-            return Json(_WORDS[word[0]], start)
+            return Json(_WORDS[word[0]], start, self.at)
         self._unexpected("a value")
 
     def _array(self, start: int, depth: int) -> tuple[Json, ...]:
