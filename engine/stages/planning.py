@@ -22,14 +22,21 @@ UNQUANTIZED = "QUANT_DATASET_PATH is not set: the model is converted without qua
 COARSE = "QUANT_FEATURE_METHOD: KL has 2048 bins, too few to choose a range for more than 8 bits; leave the key out, or take MSE"
 
 
+def plan_of(sources: Sources) -> Plan:
+    """Return the plan that a configuration and the file of the nodes' bits ask for; without calibration nothing is quantized."""
+    config = sources.config
+    plan = over(Plan.of(config), sources.entries, bits=config.load_op_quant_bit, ranges=config.load_op_quant_min_max)
+    if sources.calibration:
+        return plan
+    return replace(plan, default=replace(plan.default, skip=UNQUANTIZED.partition(":")[0]))
+
+
 def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
     """Return the decision for every layer; tell of names that match nothing, and of having nothing to calibrate on."""
     config = sources.config
-    plan = over(Plan.of(config), sources.entries, bits=config.load_op_quant_bit, ranges=config.load_op_quant_min_max)
     if not sources.calibration:
-        plan = replace(plan, default=replace(plan.default, skip=UNQUANTIZED.partition(":")[0]))
         report(Log(UNQUANTIZED, "warning", "plan"))
-    resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
+    resolved = plan_of(sources).resolve((n.name, shown_type(n)) for n in graph)
     for text in resolved.unmatched:
         report(Log(text, "warning", "plan"))
     if config.quant_feature_method == "KL" and any((c.feature_bits or 8) > 8 for c in resolved.choices.values()):

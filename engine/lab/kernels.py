@@ -1,0 +1,73 @@
+"""Steps compiled one by one, kept by what they compute: a plan that changes one layer compiles one layer."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+
+from ..ir import QGraph, TensorType, fields_key
+from ..numerics import Array, QParams
+from ..ops.lowering import Builder
+from ..ort.session import Program
+from ..simulate import fast, lower_int_node
+from .course import Step
+
+MOST = 4096
+"""Programs kept at most; the least recently used one goes."""
+
+
+class Kernels:
+    """Compiled steps, safe to use from several threads; values of rank 4 cross as NHWC."""
+
+    def __init__(self) -> None:
+        self._programs: OrderedDict[Hashable, Program] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def run(self, step: Step, graph: QGraph, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Run one step on its inputs and return what it makes, in arrays of their own."""
+        shapes = tuple((t, graph.types[t]) for t in step.reads)
+        key = ("step", tuple(map(fields_key, step.nodes)), shapes, step.makes)
+        return _run(self._program(key, lambda: _compile(step, graph)), {t: values[t] for t in step.reads})
+
+    def quantize(self, tensor: str, kind: TensorType, q: QParams, value: Array) -> Array:
+        """Return the levels of a float value, as the layer alone is fed with them."""
+
+        def compiled() -> Program:
+            b = Builder()
+            b.begin(tensor)
+            b.finish(b.quantize(tensor, q), "levels")
+            types = {tensor: kind, "levels": TensorType(kind.shape, q.dtype.name)}
+            return Program(b, {tensor: kind}, ["levels"], types=types, nhwc=True, threads=1)
+
+        return _run(self._program(("quantize", tensor, kind, q), compiled), {tensor: value})["levels"]
+
+    def _program(self, key: Hashable, compiled: Callable[[], Program]) -> Program:
+        with self._lock:
+            found = self._programs.get(key)
+            if found is not None:
+                self._programs.move_to_end(key)
+                return found
+        made = compiled()
+        with self._lock:
+            self._programs[key] = made
+            while len(self._programs) > MOST:
+                self._programs.popitem(last=False)
+        return made
+
+
+def _run(program: Program, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    runner = program.borrow()
+    made = {t: v.copy() for t, v in runner.run(feeds).items()}
+    program.give_back(runner)
+    return made
+
+
+def _compile(step: Step, graph: QGraph) -> Program:
+    b = Builder(fast())
+    for node in step.nodes:
+        lower_int_node(node, b, graph.types)
+    used = {t for s in b.steps for t in s.inputs}
+    b.constants |= {t: v for t, v in graph.constants.items() if t in used}
+    feeds = {t: graph.types[t] for t in step.reads}
+    return Program(b, feeds, step.makes, types=graph.types, opsets=graph.opsets, nhwc=True, threads=1)
