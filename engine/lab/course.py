@@ -27,15 +27,14 @@ class Step:
 class Course:
     """The steps of a network in order.
 
-    `keys` names every tensor's content but for the sample, `reference` the tensors that are float ones.
-
-    `origins` maps the levels of a float tensor to that tensor.
+    `keys` names every tensor's content but for the sample, `reference` maps tensors to the float network's
+    whose values they have, and `origins` the levels of a float tensor to that tensor.
     """
 
     graph: QGraph
     steps: tuple[Step, ...]
     keys: Mapping[str, str]
-    reference: frozenset[str]
+    reference: Mapping[str, str]
     origins: Mapping[str, str]
 
 
@@ -43,7 +42,7 @@ def course_of(graph: QGraph, floats: Graph, float_keys: Mapping[str, str], leave
     """Return the course of a quantized network beside the float network it was made from."""
     own = {node.name: node for node in floats.nodes}
     table: dict[str, str] = dict(leaves)
-    reference: set[str] = set()
+    reference: dict[str, str] = {}
     pure: set[str] = {t for t in graph.inputs if t not in graph.qparams}
     for name, value in graph.constants.items():
         table[name] = digest("const", value)
@@ -56,17 +55,17 @@ def course_of(graph: QGraph, floats: Graph, float_keys: Mapping[str, str], leave
         source = own.get(node.name)
         same = node.op == "Float" and source is not None and node.source is not None and fields_key(node.source) == fields_key(source)
         if same and all(t in pure for t in reads_of(node)):
-            for tensor in node.outputs:
-                table[tensor] = float_keys[tensor]
+            for tensor, real in zip(node.outputs, source.outputs if source else (), strict=True):
+                table[tensor] = float_keys[real]
                 pure.add(tensor)
-                if tensor in floats.types and floats.types[tensor].dtype == "float32":
-                    reference.add(tensor)
+                if real in floats.types and floats.types[real].dtype == "float32":
+                    reference[tensor] = real
             continue
         key = digest("int", NUMERICS, fields_key(node), [table.get(t, "") for t in reads_of(node)])
         for index, tensor in enumerate(node.outputs):
             table[tensor] = f"{key}.{index}" if index else key
     origins = {n.outputs[0]: n.inputs[0] for n in graph.nodes if n.op == "Quantize"}
-    return Course(graph, steps_of(graph), table, frozenset(reference), origins)
+    return Course(graph, steps_of(graph), table, reference, origins)
 
 
 def reads_of(node: QNode) -> tuple[str, ...]:

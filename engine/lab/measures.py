@@ -62,7 +62,7 @@ class Measures:
         whole = digest(self.opened.float_keys[tensor], course.keys[tensor], params)
         node = step.nodes[0]
         alone = ""
-        if q is not None and len(step.nodes) == 1 and node.op != "Float":
+        if q is not None and len(step.nodes) == 1 and node.op not in ("Float", "Quantize", "Dequantize"):
             alone = digest("alone", fields_key(node), params, [self.opened.float_keys[course.origins.get(t, t)] for t in node.inputs])
         return Asked(name, tensor, step, whole, alone)
 

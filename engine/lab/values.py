@@ -70,7 +70,7 @@ class Values:
         have, todo = self._plan(course, index, wanted, given)
         if any(t in course.reference for t in (*wanted, *(t for s in todo for t in s.reads))):
             floats = self.floats(index)
-            have |= {t: floats[t] for t in course.reference if t in floats}
+            have |= {t: floats[real] for t, real in course.reference.items() if real in floats}
         last = _last_uses(todo, set(wanted))
         work = Work()
         for place, step in enumerate(todo):
