@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.guard import guarded
+from engine.cli.options import project_options
 from engine.errors import EXIT_DONE, Cancelled, UsageError, nearest
 from engine.version import VERSION
 
@@ -56,11 +57,7 @@ def _invoke(argv: list[str]) -> int:
 
 
 @cli.command()
-@click.argument("project", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable.")
-@click.option("--variant", metavar="NAME", help="Which SOC's configuration, where the project has several.")
-@click.option("--jobs", type=click.IntRange(min=0), default=0, metavar="N", help="How many samples at a time; 0: what the machine has.")
+@project_options
 def run(project: Path, as_json: bool, settings: tuple[str, ...], variant: str | None, jobs: int) -> int:
     """Convert the model of PROJECT, compare it with its float original, and print every layer's figures.
 

@@ -9,18 +9,16 @@ from typing import Any
 
 from engine.cli.guard import cancellable, say
 from engine.cli.narrate import Narrator, plain
-from engine.discover import find_project, job_for
+from engine.cli.session import chosen
+from engine.discover import job_for
 from engine.errors import EXIT_DONE
-from engine.events import Log
 from engine.messages import to_line
 
 
 def run_project(path: Path, *, as_json: bool, settings: Sequence[str], variant: str | None, jobs: int) -> int:
     """Run a project and print what came out; MagikError as from `find_project` and `project.run`."""
     narrator = Narrator(sys.stderr, plain, progress=False)
-    files = find_project(path, variant)
-    if variant is None and len(files.variants) > 1:
-        narrator(Log(f"variant {files.variant} of {', '.join(files.variants)}; --variant chooses another"))
+    files = chosen(path, variant, narrator)
     try:
         with cancellable(narrator) as report:
             from engine import project

@@ -1,0 +1,39 @@
+"""What the commands on a project have in common: PROJECT, --json, --set, --variant, --jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def project_options(command: Command) -> Command:
+    """Give a command the parameters `project`, `as_json`, `settings`, `variant` and `jobs`."""
+    for decorate in (
+        click.option(
+            "--jobs", type=click.IntRange(min=0), default=0, metavar="N", help="How many samples at a time; 0: what the machine has."
+        ),
+        click.option("--variant", metavar="NAME", help="Which SOC's configuration, where the project has several."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table."),
+        click.argument("project", type=click.Path(path_type=Path)),
+    ):
+        command = decorate(command)
+    return command
+
+
+METRICS = ("cosine_avg", "cosine_min", "sqnr")
+
+
+def metric_options(command: Command) -> Command:
+    """Give a command the parameters `metric` and `at`: what a plan is judged by, and where."""
+    for decorate in (
+        click.option("--at", default="", metavar="NODE", help="Judge at this node instead of the network's outputs."),
+        click.option("--metric", type=click.Choice(METRICS), default=METRICS[0], show_default=True, help="What a plan is judged by."),
+    ):
+        command = decorate(command)
+    return command

@@ -1,0 +1,40 @@
+"""A project opened for a command that tries plans on it: narration on stderr, ctrl-C asks to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.guard import cancellable
+from engine.cli.narrate import Narrator, plain
+from engine.discover import ProjectFiles, find_project, job_for
+from engine.events import Log
+
+if TYPE_CHECKING:
+    from engine.lab import Lab
+
+
+def chosen(path: Path, variant: str | None, narrator: Narrator) -> ProjectFiles:
+    """Return the files of a project; say which variant was taken where nobody chose one."""
+    files = find_project(path, variant)
+    if variant is None and len(files.variants) > 1:
+        narrator(Log(f"variant {files.variant} of {', '.join(files.variants)}; --variant chooses another"))
+    return files
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, settings: Sequence[str], variant: str | None, jobs: int) -> Iterator[Lab]:
+    """Give the live engine of a project. Its `report` narrates, and raises Cancelled from the first signal that asks to stop."""
+    narrator = Narrator(sys.stderr, plain, progress=False)
+    files = chosen(path, variant, narrator)
+    try:
+        with cancellable(narrator) as report:
+            from engine.lab import open_lab
+
+            with open_lab(job_for(files, settings), report=report, jobs=jobs) as lab:
+                yield lab
+    finally:
+        narrator.close()
