@@ -26,8 +26,11 @@ from textual.timer import Timer  # noqa: E402
 from magik_tui import events as ev  # noqa: E402
 from magik_tui import wire  # noqa: E402
 from magik_tui.bridge import Bridge, engine_command, engine_environment  # noqa: E402
+from magik_tui.core import State, update  # noqa: E402
+from magik_tui.core.places import Places, Resized  # noqa: E402
+from magik_tui.core.requests import heavy_at_work  # noqa: E402
+from magik_tui.panes.registry import PANES  # noqa: E402
 from magik_tui.screens.workbench import WorkbenchScreen  # noqa: E402
-from magik_tui.state import State, update  # noqa: E402
 
 FRAME = 0.25  # seconds between two frames that the worker causes; what the user causes is drawn at once
 
@@ -58,18 +61,21 @@ class Workbench(App[None]):
         self.animation_level = "none"
         self.clock = clock
         self.bridge = Bridge(command or engine_command(project, variant), self.hear, terminal.state_folder(), engine_environment())
-        self.bench = State(project, variant, tuple(settings), engine_log=str(self.bridge.log))
+        state = State(project, variant, tuple(settings), engine_log=str(self.bridge.log))
+        self.bench = state.put(Places(tuple(entry.id for entry in PANES)))
         self.signals = terminal.Signals()
         self.crash: BaseException | str | None = None
         self._frame: Timer | None = None
         self._painted = 0.0
         self._ticker: Timer | None = None
+        self._ticking = False
         self._bench_screen: WorkbenchScreen | None = None
 
     async def on_mount(self) -> None:
         """Open the screen; the worker starts when it has been painted."""
         self.signals.install(lambda code: self.exit(return_code=code), self.bridge.kill)
         self._ticker = self.set_interval(1.0, self._tick, pause=True)
+        self._apply(Resized(*self.size))
         self._bench_screen = WorkbenchScreen(self.dispatch, self.bench, self.clock)
         await self.push_screen(self._bench_screen)
         self.call_after_refresh(self._open)
@@ -96,13 +102,14 @@ class Workbench(App[None]):
             self._apply(event)
             self._paint_soon()
 
-    def _apply(self, event: ev.Event) -> None:
-        before = self.bench
-        self.bench, effects = update(before, event)
+    def _apply(self, event: ev.Happening) -> None:
+        self.bench, effects = update(self.bench, event)
         for effect in effects:
             self._perform(effect)
-        if self._ticker is not None and before.busy != self.bench.busy:
-            (self._ticker.resume if self.bench.busy else self._ticker.pause)()
+        working = self.bench.busy or heavy_at_work(self.bench) is not None
+        if self._ticker is not None and working != self._ticking:
+            self._ticking = working
+            (self._ticker.resume if working else self._ticker.pause)()
 
     def _perform(self, effect: ev.Effect) -> None:
         match effect:
@@ -110,14 +117,18 @@ class Workbench(App[None]):
                 self.bridge.start()
             case ev.Send(request):
                 self.bridge.send(request)
-            case ev.Alarm(seconds, run):
-                self.set_timer(seconds, lambda: self.hear_overdue(run))
+            case ev.Alarm(seconds, event):
+                self.set_timer(seconds, lambda: self.dispatch(event))
             case ev.Terminate():
                 self.bridge.terminate()
+            case _:
+                self._do(effect)
 
-    def hear_overdue(self, run: int) -> None:
-        """Take that a cancel was not answered in time."""
-        self.dispatch(ev.Overdue(run))
+    def _do(self, effect: ev.Effect) -> None:
+        """Do what a module of `magik_tui.deeds` can; what comes of it is an event like any other."""
+        from magik_tui.deeds import perform
+
+        self.run_worker(perform(self, effect, self.dispatch), exit_on_error=True)
 
     def _tick(self) -> None:
         self._apply(ev.Tick(self.clock()))

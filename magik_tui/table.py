@@ -48,6 +48,11 @@ class Table:
         """Return the row of the layer called `name`."""
         return next((i for i, row in enumerate(self.rows) if row.name == name), None)
 
+    @property
+    def any_bad(self) -> bool:
+        """Whether some row is below that border."""
+        return any(map(self.bad, range(len(self.rows))))
+
     def bad(self, row: int) -> bool:
         """Tell whether the worst cosine of `row` is below the border where a layer is worth a look."""
         worst = self.worst[row]

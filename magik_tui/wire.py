@@ -7,7 +7,7 @@ print there.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -123,9 +123,9 @@ class Sample(Message, frozen=True):
 
 
 class Result(Message, frozen=True):
-    """The end of a request that went well; the value of a run is a `Document`, that of anything else is empty."""
+    """The end of a request that went well; `read` makes of its value what the one who asked expects: of a run's a `Document`."""
 
-    value: Document
+    value: Any = {}
     id: int | None = None
 
 
@@ -138,6 +138,14 @@ class Error(Message, frozen=True):
     id: int | None = None
 
 
+class News(msgspec.Struct, frozen=True):
+    """An event that only one kind of request has: its name and all of its fields; `read` makes a type of them."""
+
+    event: str
+    id: int
+    fields: dict[str, Any] = {}
+
+
 class Garbage(msgspec.Struct, frozen=True):
     """A line that is no message, shortened; `why` says what does not fit."""
 
@@ -145,10 +153,26 @@ class Garbage(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-Said = Hello | Progress | Log | Layers | Sample | Result | Error | Garbage
+Said = Hello | Progress | Log | Layers | Sample | Result | Error | News | Garbage
 
 _MESSAGES = Hello | Progress | Log | Layers | Sample | Result | Error
+_KNOWN = {kind.__name__.lower() for kind in (Hello, Progress, Log, Layers, Sample, Result, Error)}
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_MESSAGES)
+T = TypeVar("T")
+
+
+class Unfit(ValueError):
+    """What the worker said does not have the form it should have."""
+
+
+def read(value: Any, kind: type[T]) -> T:
+    """Return `value`, the plain content of a message, as `kind`; raises `Unfit`. What is a `kind` already is returned as it is."""
+    if isinstance(kind, type) and isinstance(value, kind):
+        return value
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as problem:
+        raise Unfit(str(problem)) from problem
 
 
 def read_line(line: bytes) -> Said:
@@ -156,7 +180,7 @@ def read_line(line: bytes) -> Said:
     try:
         said: Said = _decoder.decode(line)
     except msgspec.ValidationError as problem:
-        return Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
+        return _news(line) or Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _read_leniently(line)
     return said
@@ -167,8 +191,20 @@ def _read_leniently(line: bytes) -> Said:
     try:
         said: Said = msgspec.convert(json.loads(line), _MESSAGES)
     except (ValueError, RecursionError) as problem:  # json's and msgspec's errors are ValueErrors
-        return Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
+        return _news(line) or Garbage(line[:QUOTE].decode("utf-8", "replace"), str(problem))
     return said
+
+
+def _news(line: bytes) -> News | None:
+    """Return the event of a request that has events of its own; None where the line is none."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("id"), int):
+        return None
+    event = found.get("event")
+    return News(event, found["id"], found) if isinstance(event, str) and event not in _KNOWN else None
 
 
 def write_line(request: dict[str, Any]) -> bytes:

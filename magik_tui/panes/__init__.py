@@ -1,1 +1,1 @@
-"""What the parts of the screen say, as functions from the state to lines of text and roles."""
+"""The panes: one file each. `registry` finds them, `base` is what they have in common; how to add one is in docs/architecture.md."""

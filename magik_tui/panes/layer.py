@@ -6,15 +6,17 @@ import textwrap
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from textual.app import ComposeResult
 
+from magik_tui.core import State
 from magik_tui.levels import BAD, HEALTHY
-from magik_tui.state import State
+from magik_tui.panes.base import LayerPane
 from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
 from magik_tui.widgets.grid import bits
-from magik_tui.widgets.ink import Line, Role, Run, labelled, shortened
+from magik_tui.widgets.ink import Line, Lines, Role, Run, labelled, shortened
 from magik_tui.wire import Row
 
-HEIGHT_BELOW = 6  # lines of the pane when it stands under the table
+LIST_HEIGHT, BLOCK_WIDTH = 12, 60  # from this height on, and below this width, the facts stand under each other
 NARROW = 78
 BLANK: Run = (" ", "text")
 EXACT = 999.0  # the SQNR in dB that stands for no error at all
@@ -168,3 +170,20 @@ def _list(state: State, row: Row, width: int) -> tuple[Line, ...]:
 
 def _wrapped(text: str, width: int, role: Role) -> list[Line]:
     return [((f"   {part}", role),) for part in textwrap.wrap(text, max(8, width - 4)) or [""]]
+
+
+class FactsPane(LayerPane):
+    """The selected layer: its facts under each other where the pane is high or narrow, else side by side."""
+
+    def compose(self) -> ComposeResult:
+        """Return the lines."""
+        yield Lines(id="layer")
+
+    def show(self, state: State) -> None:
+        """Draw the facts of the selected layer."""
+        lines = self.query_one(Lines)
+        width, height = lines.size
+        lines.show(layer_lines(state, width, height, beside=height >= LIST_HEIGHT or width < BLOCK_WIDTH))
+
+
+PANE = FactsPane

@@ -1,4 +1,4 @@
-"""What opens over the workbench to be read and closed again: the help and the log."""
+"""What opens over the workbench to be read and closed again: the help."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from magik_tui.keys import key_name
 from magik_tui.levels import BAD, FLOORS, GLYPHS, HEALTHY
-from magik_tui.panes.bars import log_lines
-from magik_tui.state import State
 from magik_tui.table import RULES
 from magik_tui.text import plain
 
@@ -27,7 +26,7 @@ class Overlay(ModalScreen[None]):
     """A page of text over the workbench; Esc, q or the key that opened it closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,w,enter", "dismiss_page", "close", show=False),
+        Binding("escape,q,question_mark,enter", "dismiss_page", "close", show=False),
         Binding("j,down", "scroll_page(1)", show=False),
         Binding("k,up", "scroll_page(-1)", show=False),
         Binding("g,home", "scroll_page(-1000000)", show=False),
@@ -53,12 +52,6 @@ class Overlay(ModalScreen[None]):
         """Scroll by lines, at once: of keys that come between two frames none is lost."""
         frame = self.query_one(VerticalScroll)
         frame.scroll_to(y=max(0, min(frame.scroll_y + by, frame.max_scroll_y)), animate=False, force=True, immediate=True)
-
-
-def key_name(binding: Binding) -> str:
-    """Return how a key is called on the screen."""
-    names = {"question_mark": "?", "escape": "Esc", "pagedown": "PgDn", "pageup": "PgUp"}
-    return binding.key_display or names.get(binding.key, binding.key)
 
 
 def help_overlay(bindings: Iterable[ActiveBinding], width: int = WIDTH) -> Overlay:
@@ -100,11 +93,6 @@ def legend(room: int) -> list[str]:
         *(f"  {line}".replace(HARD, " ") for line in steps_said),
         *(line for text in texts for line in textwrap.wrap(text, room)),
     ]
-
-
-def log_overlay(state: State) -> Overlay:
-    """Return the log of the last run."""
-    return Overlay("Log of the last run", plain_lines(log_lines(state)), classes="-log")
 
 
 def plain_lines(lines: Iterable[str]) -> Content:

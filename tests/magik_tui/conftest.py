@@ -13,7 +13,7 @@ import pytest
 
 from magik_tui import wire
 from magik_tui.app import Workbench
-from magik_tui.state import State
+from magik_tui.core import State
 
 WORKER = Path(__file__).with_name("fake_worker.py")
 

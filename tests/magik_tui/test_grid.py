@@ -13,9 +13,9 @@ from rich.cells import cell_len
 
 from magik_tui import table as tb
 from magik_tui import wire
-from magik_tui.panes.bars import header_line, hints, note_lines, status_line
-from magik_tui.panes.layer import HEIGHT_BELOW, layer_lines
-from magik_tui.state import Note, State
+from magik_tui.bars import header_line, hints, note_lines, status_line
+from magik_tui.core import Note, State
+from magik_tui.panes.layer import layer_lines
 from magik_tui.table import Table
 from magik_tui.widgets.grid import Extent, extent, head_line, lay_out, row_line
 from magik_tui.widgets.ink import line_text, line_width
@@ -100,7 +100,7 @@ def shown(table: Table, **fields: object) -> State:
 
 
 def test_the_layer_under_the_table(table: Table) -> None:
-    lines = [line_text(line).rstrip() for line in layer_lines(shown(table, cursor=13), 80, HEIGHT_BELOW, beside=False)]
+    lines = [line_text(line).rstrip() for line in layer_lines(shown(table, cursor=13), 80, 6, beside=False)]
     assert lines == [
         " resnetv15_stage3_batchnorm1_fwd                                  Conv2D 8/8 KL",
         " cosine worst 0.90443 x  SQNR      18.42 dB max err  1.40185  min   -16.25",
@@ -112,7 +112,7 @@ def test_the_layer_under_the_table(table: Table) -> None:
 
 
 def test_a_float_layer_says_why(table: Table) -> None:
-    below = [line_text(line) for line in layer_lines(shown(table, cursor=24), 120, HEIGHT_BELOW, beside=False)]
+    below = [line_text(line) for line in layer_lines(shown(table, cursor=24), 120, 6, beside=False)]
     assert "float Softmax runs in float between a dequantize and a quantize" in below[-1]
     beside = "\n".join(line_text(line).rstrip() for line in layer_lines(shown(table, cursor=24), 38, 40, beside=True))
     assert "why it is float\n   Softmax runs in float between a\n   dequantize and a quantize" in beside
@@ -200,7 +200,7 @@ KEYS = {"run.stop": "Esc stop", "log.open": "w log", "help.open": "? help", "app
 )
 def test_the_keys_suit_the_moment(table: Table, width: int, fields: dict[str, object], said: str) -> None:
     state = shown(table, **fields)
-    keys = [tuple(KEYS[id_].split(" ")) for id_ in hints(state)]
+    keys = [tuple(KEYS[id_].split(" ")) for id_ in hints(state, ("bad.next",) if state.table.any_bad else ())]
     assert line_text(status_line(state, width, keys)).rstrip().endswith(said)  # type: ignore[arg-type]
 
 

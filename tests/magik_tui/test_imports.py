@@ -17,4 +17,4 @@ def test_the_workbench_imports_no_engine_machinery() -> None:
 
 
 def test_the_core_knows_no_terminal() -> None:
-    assert not {"textual", "rich"} & loaded("magik_tui.state")
+    assert not {"textual", "rich"} & loaded("magik_tui.core")

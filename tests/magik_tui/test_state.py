@@ -9,7 +9,8 @@ import pytest
 
 from magik_tui import events as ev
 from magik_tui import wire
-from magik_tui.state import PATIENCE, State, update
+from magik_tui.core import State, update
+from magik_tui.core.requests import PATIENCE
 
 Make = Callable[..., wire.Layers]
 MakeDocument = Callable[..., wire.Document]
@@ -93,7 +94,7 @@ def test_cancel_is_sent_at_once_and_overdue_ends_the_worker(layers: Make) -> Non
     state, _ = play([ev.Opened(0.0), HELLO, layers()])
     state, effects = play([ev.CancelAsked()], state)
     assert state.phase == "cancelling"
-    assert effects == [ev.Send({"id": 2, "do": "cancel", "target": 1}), ev.Alarm(PATIENCE, 1)]
+    assert effects == [ev.Send({"id": 2, "do": "cancel", "target": 1}), ev.Alarm(PATIENCE, ev.Overdue(1))]
     assert PATIENCE < 1
     ended, effects = play([ev.Overdue(1)], state)
     assert (ended.phase, ended.worker, effects) == ("cancelled", "stopping", [ev.Terminate()])

@@ -47,7 +47,7 @@ def test_a_field_of_a_newer_engine_is_no_error() -> None:
 
 
 def test_the_empty_result_of_a_ping() -> None:
-    assert wire.read_line(b'{"id": 3, "event": "result", "value": {}}') == wire.Result(wire.Document(), id=3)
+    assert wire.read_line(b'{"id": 3, "event": "result", "value": {}}') == wire.Result({}, id=3)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=20), st.integers(1, 7))

@@ -1,120 +1,44 @@
-"""The pure core of the workbench: `state, effects = update(state, event)`.
-
-A recorded list of events is a test of the screen; nothing here knows a terminal, a clock or a process.
-"""
+"""The run and its table: what the user asks for, what the worker says, where the cursor stands."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from dataclasses import replace
+from typing import Any
 
 from magik_tui import events as ev
 from magik_tui import table as tb
 from magik_tui import wire
+from magik_tui.core.places import PaneChosen, Places
+from magik_tui.core.requests import PATIENCE, flush, forget, heavy_at_work, stop_heavy
+from magik_tui.core.state import Note, State, Step, logged, on
 from magik_tui.table import Table
 
 PROTOCOL = 1
-PATIENCE = 0.8  # seconds that a cancel may take before the worker is ended; Esc has one second in all
-LOG_LINES = 1000
+LOG = "log"  # the id of the pane
 NOISE = "engine"  # the source of what came on the worker's stdout and is no message
 WEIGHTY = ("converted without quantization", "none of the", "skipped: ")  # what concerns a whole run comes before a key's spelling
 INTERNAL = re.compile(r"internal error: (?:[\w.]+: )?")
-EMPTY = Table()
-
-Level = Literal["info", "warning", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One line for people: what happened, and how bad it is."""
-
-    level: str
-    text: str
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that the screen shows.
-
-    `worker` is the process, `phase` the run: a run may wait for its worker, and a worker may be ready with no run.
-    `table` is shown; `kept` is the last complete one, to fall back to; `stale` says that `table` is older than the last run.
-    """
-
-    project: str
-    variant: str | None = None
-    settings: tuple[str, ...] = ()
-    engine_log: str = ""
-    soc: str = ""
-    model: str = ""
-    outputs: tuple[wire.Output, ...] = ()
-    worker: Literal["off", "starting", "ready", "stopping"] = "off"
-    phase: Literal["idle", "waiting", "running", "cancelling", "done", "failed", "cancelled"] = "idle"
-    wanted: bool = False
-    run: int = 0
-    last_id: int = 0
-    started: float = 0.0
-    now: float = 0.0
-    stage: str = ""
-    done: int = 0
-    total: int = 0
-    table: Table = EMPTY
-    kept: Table = EMPTY
-    stale: bool = False
-    cursor: int = 0
-    column: int = 0
-    note: Note | None = None
-    log: tuple[Note, ...] = ()
-    warnings: int = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether a run works or waits to."""
-        return self.phase in ("waiting", "running", "cancelling")
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run began, until it ended."""
-        return self.now - self.started
-
-
-Step = tuple[State, tuple[ev.Effect, ...]]
-E = TypeVar("E")
-_steps: dict[type[Any], Callable[[State, Any], Step]] = {}
-
-
-def _on(kind: type[E]) -> Callable[[Callable[[State, E], Step]], Callable[[State, E], Step]]:
-    """Register the function that says what an event of `kind` does."""
-
-    def register(step: Callable[[State, E], Step]) -> Callable[[State, E], Step]:
-        _steps[kind] = step
-        return step
-
-    return register
-
-
-def update(state: State, event: ev.Event) -> Step:
-    """Return the state after `event`, and what is to be done about it."""
-    return _steps[type(event)](state, event)
 
 
 # The run
 
 
-@_on(ev.Opened)
+@on(ev.Opened)
 def _opened(state: State, event: ev.Opened) -> Step:
     return _wait(replace(state, started=event.now, now=event.now))
 
 
-@_on(ev.RunAsked)
+@on(ev.RunAsked)
 def _run_asked(state: State, event: ev.RunAsked) -> Step:
     if state.phase in ("waiting", "running"):
         return replace(state, note=Note("info", "a run is at work; Esc stops it")), ()
     if state.phase == "cancelling":
         return replace(state, wanted=True), ()
     state = replace(state, started=event.now, now=event.now, note=None)
+    heavy = heavy_at_work(state)
+    if heavy is not None:
+        return replace(state, wanted=True).noted("info", f"the run begins after this: {heavy.label}; Esc stops that"), ()
     return _begin(state) if state.worker == "ready" else _wait(state)
 
 
@@ -137,7 +61,7 @@ def _begin(state: State) -> Step:
     return state, (ev.Send(request),)
 
 
-@_on(ev.CancelAsked)
+@on(ev.CancelAsked)
 def _cancel_asked(state: State, event: ev.CancelAsked) -> Step:
     if state.phase == "waiting":
         state = replace(state, phase="cancelled", wanted=False, note=Note("info", "stopped before it began"))
@@ -146,22 +70,28 @@ def _cancel_asked(state: State, event: ev.CancelAsked) -> Step:
     if state.phase == "running":
         cancel = state.last_id + 1
         state = replace(state, phase="cancelling", last_id=cancel)
-        return state, (ev.Send({"id": cancel, "do": "cancel", "target": state.run}), ev.Alarm(PATIENCE, state.run))
+        return state, (ev.Send({"id": cancel, "do": "cancel", "target": state.run}), ev.Alarm(PATIENCE, ev.Overdue(state.run)))
     if state.phase == "cancelling":
         return replace(state, wanted=False), ()
+    stopped = stop_heavy(state)
+    if stopped is not None:
+        return replace(stopped[0], wanted=False), stopped[1]
     hint = Note("info", "w shows the error again") if state.note is not None and state.note.level == "error" and state.log else None
     return replace(state, note=hint), ()
 
 
-@_on(ev.LogAsked)
+@on(ev.LogAsked)
 def _log_asked(state: State, event: ev.LogAsked) -> Step:
+    places = state.of(Places)
+    if places.focus == LOG:
+        return state, (PaneChosen(next((p for p in places.recent if p != LOG), LOG)),)
     if state.log:
-        return state, ()
+        return state, (PaneChosen(LOG),)
     where = f"; what the engine wrote to stderr is in {state.engine_log}" if state.engine_log else ""
     return replace(state, note=Note("info", f"the log is empty{where}")), ()
 
 
-@_on(ev.Overdue)
+@on(ev.Overdue)
 def _overdue(state: State, event: ev.Overdue) -> Step:
     if state.phase != "cancelling" or event.run != state.run:
         return state, ()
@@ -171,16 +101,17 @@ def _overdue(state: State, event: ev.Overdue) -> Step:
     return state, (ev.Terminate(),)
 
 
-@_on(ev.Exited)
+@on(ev.Exited)
 def _exited(state: State, event: ev.Exited) -> Step:
     if state.worker == "stopping":
-        return replace(state, worker="starting"), (ev.Start(),)
+        state, effects = forget(replace(state, worker="starting"), "the engine was ended")
+        return state, (ev.Start(), *effects)
     last = f" Its last words: {event.last_words}" if event.last_words else ""
     note = Note("error", f"The engine's process {event.how}; r starts it again.{last}")
-    state = _logged(replace(state, worker="off", wanted=False), note)
+    state = logged(replace(state, worker="off", wanted=False), note)
     if state.busy:
         state = replace(_fall_back(state), phase="failed")
-    return replace(state, note=note), ()
+    return forget(replace(state, note=note), f"the engine's process {event.how}")
 
 
 def _fall_back(state: State) -> State:
@@ -203,7 +134,7 @@ def _show(state: State, table: Table) -> State:
 # What the worker says
 
 
-@_on(wire.Hello)
+@on(wire.Hello)
 def _hello(state: State, said: wire.Hello) -> Step:
     variant = said.variant or state.variant
     state = replace(
@@ -213,7 +144,7 @@ def _hello(state: State, said: wire.Hello) -> Step:
     if said.protocol != PROTOCOL:
         text = f"The engine speaks protocol {said.protocol}, this workbench {PROTOCOL}: install both from one release."
         return replace(state, phase="failed", wanted=False, note=Note("error", text)), ()
-    return _begin(state) if state.wanted else (state, ())
+    return _next(state)
 
 
 def _set_soc(settings: tuple[str, ...]) -> str:
@@ -222,66 +153,69 @@ def _set_soc(settings: tuple[str, ...]) -> str:
     return next((value.strip().strip('"') for key, _, value in reversed(list(pairs)) if key.strip() == "SOC"), "")
 
 
-@_on(wire.Progress)
+@on(wire.Progress)
 def _progress(state: State, said: wire.Progress) -> Step:
     if not _current(state, said.id):
         return state, ()
     return replace(state, stage=said.stage, done=said.done, total=said.total), ()
 
 
-@_on(wire.Layers)
+@on(wire.Layers)
 def _layers(state: State, said: wire.Layers) -> Step:
     if not _current(state, said.id):
         return state, ()
     return replace(_show(state, tb.from_layers(said)), stale=False), ()
 
 
-@_on(wire.Sample)
+@on(wire.Sample)
 def _sample(state: State, said: wire.Sample) -> Step:
     if not _current(state, said.id):
         return state, ()
     return replace(state, table=tb.with_sample(state.table, said)), ()
 
 
-@_on(wire.Log)
+@on(wire.Log)
 def _log(state: State, said: wire.Log) -> Step:
     if said.id is not None and not _current(state, said.id):
-        return state, ()
-    return _logged(state, Note(said.level, said.text, said.source)), ()
+        return state, ()  # what an open request says is logged where requests are
+    return logged(state, Note(said.level, said.text, said.source)), ()
 
 
-@_on(wire.Garbage)
+@on(wire.Garbage)
 def _garbage(state: State, said: wire.Garbage) -> Step:
-    return _logged(state, Note("warning", f"not a message ({said.why}): {said.text}", NOISE)), ()
+    return logged(state, Note("warning", f"not a message ({said.why}): {said.text}", NOISE)), ()
 
 
-@_on(wire.Result)
+@on(wire.Result)
 def _result(state: State, said: wire.Result) -> Step:
     if not _current(state, said.id):
         return state, ()
-    value = said.value
+    try:
+        value = wire.read(said.value, wire.Document)
+    except wire.Unfit as problem:
+        return _error(state, wire.Error("ProtocolError", f"the engine's result does not fit: {problem}", id=said.id))
     state = _show(state, tb.from_document(value, state.table.samples))
     known = {note.text for note in state.log}
     for text in (_sentence(warning) for warning in value.warnings):
-        state = state if text in known else _logged(state, Note("warning", text))
+        state = state if text in known else logged(state, Note("warning", text))
     state = replace(
         state, phase="done", stale=False, kept=state.table, outputs=value.outputs,
         soc=value.soc, model=value.model, note=_summary(state),
     )  # fmt: skip
-    return _next(state)
+    return _ended(state, ok=True)
 
 
-@_on(wire.Error)
+@on(wire.Error)
 def _error(state: State, said: wire.Error) -> Step:
     if said.id is None:
-        return _logged(state, Note("warning", _told(said, state.engine_log), NOISE)), ()
+        return logged(state, Note("warning", _told(said, state.engine_log), NOISE)), ()
     if not _current(state, said.id):
         return state, ()
     state = _fall_back(state)
     if said.kind == "Cancelled":
-        return _next(replace(state, phase="cancelled", note=None))
+        return _ended(replace(state, phase="cancelled", note=None), ok=False)
     note = Note("error", _told(said, state.engine_log))
-    return replace(_logged(state, note), phase="failed", wanted=False, note=note), ()
+    return _ended(replace(logged(state, note), phase="failed", wanted=False, note=note), ok=False)
 
 
 def _told(said: wire.Error, log: str) -> str:
@@ -298,13 +232,23 @@ def _current(state: State, id_: int | None) -> bool:
     return id_ == state.run and state.phase in ("running", "cancelling")
 
 
+def _ended(state: State, *, ok: bool) -> Step:
+    """Let the rooms know, then begin what waited for the end of the run."""
+    return state, (ev.RunEnded(ok), ev.Freed())
+
+
+@on(ev.Freed)
+def _freed(state: State, event: ev.Freed) -> Step:
+    return _next(state)
+
+
 def _next(state: State) -> Step:
-    """Begin the run that was asked for while another was being stopped."""
-    return _begin(replace(state, started=state.now)) if state.wanted else (state, ())
-
-
-def _logged(state: State, note: Note) -> State:
-    return replace(state, log=(state.log + (note,))[-LOG_LINES:], warnings=state.warnings + (note.level != "info"))
+    """Begin the run that was asked for, as soon as nothing heavy is at work; else send what waits."""
+    if state.wanted and state.worker == "ready" and heavy_at_work(state) is None:
+        state, effects = _begin(replace(state, started=state.now))
+        state, more = flush(state)
+        return state, (*effects, *more)
+    return flush(state)
 
 
 def _summary(state: State) -> Note | None:
@@ -333,12 +277,12 @@ def _sentence(warning: object) -> str:
 # The cursor
 
 
-@_on(ev.Moved)
+@on(ev.Moved)
 def _moved(state: State, event: ev.Moved) -> Step:
     return _place(state, state.cursor + event.by)
 
 
-@_on(ev.MovedTo)
+@on(ev.MovedTo)
 def _moved_to(state: State, event: ev.MovedTo) -> Step:
     return _place(state, event.row if event.row >= 0 else len(state.table.rows) + event.row)
 
@@ -347,13 +291,13 @@ def _place(state: State, row: int) -> Step:
     return replace(state, cursor=max(0, min(row, len(state.table.rows) - 1))), ()
 
 
-@_on(ev.ColumnMoved)
+@on(ev.ColumnMoved)
 def _column_moved(state: State, event: ev.ColumnMoved) -> Step:
     column = max(0, min(state.column + event.by, len(state.table.samples) - 1))
     return replace(state, column=column), ()
 
 
-@_on(ev.BadAsked)
+@on(ev.BadAsked)
 def _bad_asked(state: State, event: ev.BadAsked) -> Step:
     row = tb.next_bad(state.table, state.cursor, event.step)
     if row is None:
@@ -361,6 +305,6 @@ def _bad_asked(state: State, event: ev.BadAsked) -> Step:
     return replace(state, cursor=row), ()
 
 
-@_on(ev.Tick)
+@on(ev.Tick)
 def _tick(state: State, event: ev.Tick) -> Step:
     return (replace(state, now=event.now) if state.busy else state), ()

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from magik_tui.state import State
+from magik_tui.core import State
+from magik_tui.core.requests import Request, Requests, heavy_at_work
 from magik_tui.table import Verdict, judge, unquantized
 from magik_tui.text import clean, cut, duration, elide, fixed
 from magik_tui.widgets.ink import Line, Role, justified, line_width
@@ -71,14 +72,13 @@ def _said(verdict: Verdict, width: int) -> str:
     return ", ".join(filter(None, (verdict.word, f"{verdict.low} of {verdict.known} layers below 0.98")))
 
 
-def hints(state: State) -> tuple[str, ...]:
-    """Return the ids of the bindings to hint at now, the most useful first."""
+def hints(state: State, pane: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the ids of the bindings to hint at now, the most useful first; `pane` are those of the pane that has the keys."""
     log = ("log.open",) if state.warnings or state.phase == "failed" else ()
-    if state.busy:
+    if state.busy or heavy_at_work(state):
         return ("run.stop", *log, "help.open", "app.quit")
-    bad = ("bad.next",) if any(map(state.table.bad, range(len(state.table.rows)))) else ()
     ask = ("run.start",)
-    first = (*log, *ask) if state.phase in ("failed", "cancelled") or not state.table.complete else (*bad, *log, *ask)
+    first = (*log, *ask) if state.phase in ("failed", "cancelled") or not state.table.complete else (*pane, *log, *ask)
     return (*first, "help.open", "app.quit")
 
 
@@ -99,6 +99,9 @@ def _hint(key: str, what: str) -> Line:
 
 def _status(state: State) -> tuple[Line, ...]:
     """Return what the run does in words, and in fewer and fewer words."""
+    heavy = heavy_at_work(state)
+    if heavy is not None:
+        return _working(heavy, f" {duration(state.of(Requests).elapsed(heavy))}")
     time = f" {duration(state.elapsed)}"
     match state.phase:
         case "waiting":
@@ -130,14 +133,25 @@ def _sizes(state: State) -> tuple[str, ...]:
     )
 
 
-def _progress(state: State) -> tuple[Line, ...]:
-    if not state.stage:
+def _working(request: Request, time: str) -> tuple[Line, ...]:
+    """Return what a heavy request does in words, and in fewer and fewer words."""
+    if request.cancelled:
+        return ((("stopping", "warn"), (time, "text")),)
+    label = clean(request.label)
+    ways = _progress(request)
+    full = tuple(((f"{label}: ", "strong"), *way, (time, "text")) for way in ways) if request.stage else ()
+    return (*full, ((label, "strong"), (time, "text")))
+
+
+def _progress(work: State | Request) -> tuple[Line, ...]:
+    """Return the stage of a run or a request and how far it is."""
+    if not work.stage:
         return ((("running", "strong"),),)
-    if not state.total:
-        return tuple(((elide(state.stage, size), "strong"),) for size in STAGES)
-    share = max(0, min(100, 100 * state.done // state.total))
-    counts = (f" {state.done}/{state.total} {share}%", f" {share}%", f" {share}%")
-    return tuple(((elide(state.stage, size), "strong"), (count, "text")) for size, count in zip(STAGES, counts, strict=True))
+    if not work.total:
+        return tuple(((elide(work.stage, size), "strong"),) for size in STAGES)
+    share = max(0, min(100, 100 * work.done // work.total))
+    counts = (f" {work.done}/{work.total} {share}%", f" {share}%", f" {share}%")
+    return tuple(((elide(work.stage, size), "strong"), (count, "text")) for size, count in zip(STAGES, counts, strict=True))
 
 
 def note_lines(state: State, width: int) -> tuple[Line, ...]:
@@ -155,10 +169,3 @@ def note_lines(state: State, width: int) -> tuple[Line, ...]:
         parts = [*parts[: most - 1], cut(rest, max(10, width - len(head) - 5)) + " (w)"]
     indent = " " * len(head)
     return tuple(((head if y == 0 else indent, role), (part, "text")) for y, part in enumerate(parts))
-
-
-def log_lines(state: State) -> list[str]:
-    """Return the run's log, oldest first, and where the engine's own log is."""
-    said = [f"{n.level:<8}{n.source}: {n.text}" if n.source else f"{n.level:<8}{n.text}" for n in state.log]
-    where = [f"What the engine wrote to stderr is in {state.engine_log}"] if state.engine_log else []
-    return [*(said or ["Nothing was logged."]), "", *where]

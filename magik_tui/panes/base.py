@@ -1,0 +1,114 @@
+"""What all panes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual import events as ui
+from textual.binding import Binding
+from textual.widget import Widget
+
+from magik_tui import events as ev
+from magik_tui.core import State
+from magik_tui.core.places import PaneChosen
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a pane gets from the workbench: where events go, and the clock (seconds that never go back)."""
+
+    dispatch: Callable[[ev.Event], None]
+    clock: Callable[[], float]
+
+
+class Pane(Widget, can_focus=True):
+    """One pane: a widget that holds its own small widgets, draws a `State` in `show`, and turns its keys into events.
+
+    `compose` yields the small widgets; the first that can have the focus gets the keys (`keys` names another). Every binding
+    has an id ("PANE.WHAT", the same for keys that do the same in several panes), a tooltip for the help, and is remapped by it.
+    `show` is called with every new state while the pane is in sight, and after a change of its size; it must be cheap where
+    nothing differs. Style goes to `DEFAULT_CSS` or layouts/workbench.tcss.
+    """
+
+    DEFAULT_CSS = """
+    Pane { width: 1fr; height: 1fr; layout: vertical; overflow: hidden; }
+    """
+
+    def __init__(self, desk: Desk, state: State, *, id: str) -> None:  # noqa: A002 - textual's own name
+        super().__init__(id=f"pane-{id}")
+        self.desk, self.state, self.name_of_pane = desk, state, id
+
+    def show(self, state: State) -> None:
+        """Draw `state`."""
+        raise NotImplementedError
+
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return the ids of the pane's bindings to hint at in the status row while it has the keys, the most useful first."""
+        return ()
+
+    def keys(self) -> Widget:
+        """Return the widget that has the focus when the pane has the keys."""
+        return next((each for each in self.query("*") if each.can_focus and each.display), self)
+
+    def take(self, state: State) -> None:
+        """Remember and draw `state`."""
+        self.state = state
+        if self.is_mounted and self.size:
+            self.show(state)
+
+    def on_mouse_down(self, event: ui.MouseDown) -> None:
+        """Take the keys: someone works here."""
+        self.desk.dispatch(PaneChosen(self.name_of_pane))
+
+    def on_resize(self, event: ui.Resize) -> None:
+        """Draw again for the new size."""
+        self.call_after_refresh(self._again)
+
+    def _again(self) -> None:
+        self.take(self.state)
+
+
+ROW_KEYS = (
+    Binding("n", "bad(1)", "bad", id="bad.next", tooltip="Next layer below 0.98"),
+    Binding("N", "bad(-1)", id="bad.previous", show=False, tooltip="Previous layer below 0.98"),
+    Binding("j,down", "move(1)", id="row.next", show=False, tooltip="Next layer"),
+    Binding("k,up", "move(-1)", id="row.previous", show=False, tooltip="Previous layer"),
+    Binding("pagedown", "page(1)", id="page.next", show=False, tooltip="A page down"),
+    Binding("pageup", "page(-1)", id="page.previous", show=False, tooltip="A page up"),
+    Binding("g,home", "move_to(0)", id="row.first", show=False, tooltip="First layer"),
+    Binding("G,end", "move_to(-1)", id="row.last", show=False, tooltip="Last layer"),
+    Binding("l,right", "column(1)", id="sample.next", show=False, tooltip="Next sample"),
+    Binding("h,left", "column(-1)", id="sample.previous", show=False, tooltip="Previous sample"),
+)
+
+
+class LayerPane(Pane):
+    """A pane whose keys walk over the layers and samples of the table."""
+
+    BINDINGS = [*ROW_KEYS]  # noqa: RUF012 - textual's own form
+
+    @property
+    def page(self) -> int:
+        """How many rows a page has."""
+        return max(1, self.size.height - 1)
+
+    def action_bad(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) bad layer."""
+        self.desk.dispatch(ev.BadAsked(step))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.desk.dispatch(ev.Moved(by))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.desk.dispatch(ev.Moved(by * self.page))
+
+    def action_move_to(self, row: int) -> None:
+        """Move the cursor to a row."""
+        self.desk.dispatch(ev.MovedTo(row))
+
+    def action_column(self, by: int) -> None:
+        """Move the sample cursor."""
+        self.desk.dispatch(ev.ColumnMoved(by))
