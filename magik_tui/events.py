@@ -5,105 +5,89 @@ Times are seconds of a monotonic clock; what the worker says is in `magik_tui.wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from magik_tui.wire import Said
 
 
-class Event:
-    """What can happen; a room of the core defines its own beside its steps."""
-
-    __slots__ = ()
+class Event(msgspec.Struct, frozen=True):
+    """What can happen; a room of the core defines its own beside its steps, as subclasses (made in no time, unlike dataclasses)."""
 
 
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """What is to be done outside the core; `magik_tui.deeds` says how."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Opened(Event):
+class Opened(Event, frozen=True):
     """The first screen has been painted."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunAsked(Event):
+class RunAsked(Event, frozen=True):
     """The user wants the table made anew."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAsked(Event):
+class CancelAsked(Event, frozen=True):
     """The user wants the run, or failing that the message, gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved(Event):
+class Moved(Event, frozen=True):
     """The cursor goes `by` rows down (negative: up)."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
-class MovedTo(Event):
+class MovedTo(Event, frozen=True):
     """The cursor goes to a row; a negative one counts from the end."""
 
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMoved(Event):
+class ColumnMoved(Event, frozen=True):
     """The sample cursor goes `by` columns to the right."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
-class BadAsked(Event):
+class BadAsked(Event, frozen=True):
     """The cursor goes to the next (`step` 1) or previous (-1) bad layer."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogAsked(Event):
+class LogAsked(Event, frozen=True):
     """The user wants to read the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick(Event):
+class Tick(Event, frozen=True):
     """Time has gone by."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue(Event):
+class Overdue(Event, frozen=True):
     """The worker has not answered the cancel of `run` in time."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exited(Event):
+class Exited(Event, frozen=True):
     """The worker's process is gone; `how` says why, `last_words` is the last line of its log."""
 
     how: str
     last_words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Freed(Event):
+class Freed(Event, frozen=True):
     """Nothing heavy is at work any more: what waits for that may begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded(Event):
+class RunEnded(Event, frozen=True):
     """A run has ended; `ok` says that its table is complete. For rooms that follow the run."""
 
     ok: bool
@@ -112,26 +96,22 @@ class RunEnded(Event):
 Happening = Event | Said
 
 
-@dataclass(frozen=True, slots=True)
-class Start(Effect):
+class Start(Effect, frozen=True):
     """Start the worker."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send(Effect):
+class Send(Effect, frozen=True):
     """Send one request to the worker."""
 
-    request: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm(Effect):
+class Alarm(Effect, frozen=True):
     """Let `event` happen after `seconds`."""
 
     seconds: float
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Terminate(Effect):
+class Terminate(Effect, frozen=True):
     """End the worker's process group, politely and then not; `Exited` follows."""

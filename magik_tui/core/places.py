@@ -49,55 +49,47 @@ class Places:
         return tuple(place.pane for place in self.placed(self.width, self.height - BARS))
 
 
-@dataclass(frozen=True, slots=True)
-class Resized(ev.Event):
+class Resized(ev.Event, frozen=True):
     """The terminal has this size now, in cells."""
 
     width: int
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class PaneChosen(ev.Event):
+class PaneChosen(ev.Event, frozen=True):
     """A pane shall be in sight and have the keys."""
 
     pane: str
 
 
-@dataclass(frozen=True, slots=True)
-class PaneCycled(ev.Event):
+class PaneCycled(ev.Event, frozen=True):
     """The keys go to the next (`step` 1) or previous (-1) pane in sight."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class ZoomAsked(ev.Event):
+class ZoomAsked(ev.Event, frozen=True):
     """The pane with the keys takes the whole room, or gives it back."""
 
 
-@dataclass(frozen=True, slots=True)
-class SizeAsked(ev.Event):
+class SizeAsked(ev.Event, frozen=True):
     """The pane with the keys becomes `by` cells larger in its split, or with `outer` in the split around that."""
 
     by: int
     outer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SizesReset(ev.Event):
+class SizesReset(ev.Event, frozen=True):
     """The sizes are those of the layout again."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutChosen(ev.Event):
+class LayoutChosen(ev.Event, frozen=True):
     """A layout is wanted by name; "" is the one that suits the terminal."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutCycled(ev.Event):
+class LayoutCycled(ev.Event, frozen=True):
     """The next layout is wanted, after the last one that which suits the terminal."""
 
 

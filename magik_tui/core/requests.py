@@ -91,8 +91,7 @@ class Requests:
         return 0.0 if request.since is None else self.now - request.since
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOverdue(ev.Event):
+class RequestOverdue(ev.Event, frozen=True):
     """The worker has not answered the cancel of request `id` in time."""
 
     id: int

@@ -25,8 +25,7 @@ class Heard:
     replies: tuple[tuple[Any, bool], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(ev.Event):
+class Asked(ev.Event, frozen=True):
     do: str = "score"
     heavy: bool = False
 
