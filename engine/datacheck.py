@@ -77,7 +77,7 @@ def check(
 ) -> None:
     """Report, as warnings, what is odd about the calibration set; looking at one that was looked at before costs nothing."""
     said = [*count_warnings(len(calibration)), *copies(calibration), *shared(calibration, debug)]
-    found = _faults([s for s in calibration if s.is_picture], store, executor)
+    found = faults([s for s in calibration if s.is_picture], store, executor)
     for kind in FAULTS:
         names = [sample.name for sample, what in found if what == kind]
         if names:
@@ -107,7 +107,8 @@ def shared(calibration: Sequence[Sample], debug: Sequence[Sample]) -> list[str]:
     return [f"{len(names)} of {len(debug)} samples of DEBUG_PATH are in it too, their cosines flatter: {_listed(names)}"]
 
 
-def _faults(pictures: Sequence[Sample], store: Store, executor: Executor | None) -> list[tuple[Sample, str]]:
+def faults(pictures: Sequence[Sample], store: Store, executor: Executor | None = None) -> list[tuple[Sample, str]]:
+    """Return each picture with its fault, "" where there is none; one that was looked at before is not opened."""
     place = digest("datacheck", 1, [s.key for s in pictures])
     known = store.get(place)
     if known is not None:

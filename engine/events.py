@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` steps of `stage` are finished (stage names are those of the vendor's progress lines)."""
+    """`done` of `total` steps of `stage` are finished (stage names are those of the vendor's progress lines).
+
+    A `total` of 0 tells nothing: the work only asks whether it is to go on.
+    """
 
     stage: str
     done: int
@@ -45,7 +48,15 @@ class SampleMeasured:
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
-Event = Progress | Log | Layers | SampleMeasured
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something a search or a watch came upon before its end: what it is, and plain data."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event = Progress | Log | Layers | SampleMeasured | Found
 Report = Callable[[Event], None]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import EXIT_FAILED, MagikError
-from engine.events import Event, Layers, Log, Progress, SampleMeasured
+from engine.events import Event, Found, Layers, Log, Progress, SampleMeasured
 
 Message = dict[str, Any]
 
@@ -25,6 +25,8 @@ def event_message(event: Event) -> Message:
             return {"event": "log", "text": text, "level": level, "source": source}
         case Layers(rows, samples):
             return {"event": "layers", "rows": [dict(row) for row in rows], "samples": list(samples)}
+        case Found(kind, data):
+            return {"event": kind, **data}
         case SampleMeasured(sample, index, metrics):
             return {"event": "sample", "sample": sample, "index": index, "metrics": {name: dict(m) for name, m in metrics.items()}}
 

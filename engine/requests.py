@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from engine.errors import EXIT_USAGE, MagikError, nearest
 from engine.jsontext import shown
+from engine.service.lanes import names
 
 MAX_LINE = 1 << 20
 
@@ -43,7 +44,16 @@ class Ping:
     id: int
 
 
-Request = Run | Cancel | Ping
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Anything that `engine.service` answers: `fields` is the whole message, not looked at yet."""
+
+    id: int
+    do: str
+    fields: dict[str, Any]
+
+
+Request = Run | Cancel | Ping | Ask
 
 
 class Lines:
@@ -92,9 +102,12 @@ def _request(number: int, message: dict[str, Any]) -> Request:
             return Cancel(number, message["target"])
         case "ping":
             return Ping(number)
+        case str(other) if other in names():
+            return Ask(number, other, message)
         case str(other):
-            near = nearest(other, ("run", "cancel", "ping"))
-            raise ProtocolError(f"there is no {shown(other)}", hint=f"did you mean {near}?" if near else "there is run, cancel, ping")
+            known = ("run", "cancel", "ping", *names())
+            near = nearest(other, known)
+            raise ProtocolError(f"there is no {shown(other)}", hint=f"did you mean {near}?" if near else f"there is {', '.join(known)}")
         case _:
             raise ProtocolError('expected "do": run, cancel or ping')
 

@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import argparse
 import os
+import queue
 import select
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.config import load_config
-from engine.discover import find_project, job_for
+from engine.discover import find_project
 from engine.errors import EXIT_DONE, EXIT_FAILED, Cancelled, MagikError
-from engine.events import Event, Progress, Report
+from engine.events import Event, Log, Progress, Report
 from engine.messages import error_message, event_message, to_line
-from engine.requests import Cancel, Lines, ProtocolError, Run, parse_request
+from engine.requests import Ask, Cancel, Lines, ProtocolError, Run, parse_request
+from engine.service.context import Context
+from engine.service.lanes import Lane, service
 from engine.version import VERSION
-
-if TYPE_CHECKING:
-    from engine.store import Store
 
 PROTOCOL = 1
 PROGRESS_EVERY = 0.05  # seconds between two progress events of one stage
@@ -90,15 +90,16 @@ class Throttle:
 
 
 class Worker:
-    """Serves one project; at most one run at a time. The store stays warm from run to run."""
+    """Serves one project: one heavy request at a time, light ones beside it. Store and open project stay warm from one to the next."""
 
     def __init__(self, path: Path, variant: str | None, answers: Answers, gone: Callable[[], object]) -> None:
         self._path, self._variant, self._answers, self._gone = path, variant, answers, gone
+        self._context = Context(path, variant)
         self._lock = threading.Lock()
-        self._running: int | None = None
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._store: Store | None = None
+        self._stops: dict[int, threading.Event] = {}
+        self._heavy: int | None = None
+        self._threads: list[threading.Thread] = []
+        self._light: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def greet(self) -> None:
         """Say hello. A project that cannot be found is no reason not to: every run looks for it again, and says what is wrong."""
@@ -121,69 +122,123 @@ class Worker:
             self._answers.send({"id": error.request, **error_message(error)})
             return
         if isinstance(request, Run):
-            self._begin(request)
-            return
-        if isinstance(request, Cancel):
-            with self._lock:
-                if self._running == request.target:
-                    self._stop.set()
-        self._answers.send({"id": request.id, "event": "result", "value": {}})
+            self._begin(request.id, "heavy", lambda report: self._converted(request, report))
+        elif isinstance(request, Ask):
+            self._ask(request)
+        else:
+            if isinstance(request, Cancel):
+                with self._lock:
+                    stop = self._stops.get(request.target)
+                if stop is not None:
+                    stop.set()
+            self._answers.send({"id": request.id, "event": "result", "value": {}})
 
-    def _begin(self, request: Run) -> None:
+    def _ask(self, request: Ask) -> None:
+        try:
+            found = service(request.do)
+            fields = found.read(request.fields)
+        except MagikError as error:
+            self._answers.send({"id": request.id, **error_message(error)})
+            return
+
+        def work(report: Report) -> Any:
+            value = found.answer(self._context, fields, report)
+            if request.do == "live":
+                self._remember("live", request.fields, value, report)
+            return value
+
+        self._begin(request.id, found.lane, work)
+
+    def _begin(self, number: int, lane: Lane, work: Callable[[Report], Any]) -> None:
+        """Give a piece of work a thread: its own, or for light ones the one that all of them share."""
         with self._lock:
-            busy = self._running
+            busy = self._heavy if lane == "heavy" else number if number in self._stops else None
             if busy is None:
-                self._running, self._stop = request.id, threading.Event()
+                self._stops[number] = threading.Event()
+                self._heavy = number if lane == "heavy" else self._heavy
         if busy is not None:
             text = f"run {busy} is still at work"
-            self._answers.send({"id": request.id, "event": "error", "kind": "Busy", "message": text, "exit_code": EXIT_FAILED})
+            self._answers.send({"id": number, "event": "error", "kind": "Busy", "message": text, "exit_code": EXIT_FAILED})
             return
-        self._thread = threading.Thread(target=self._run, args=(request, self._stop), name="run", daemon=True)
-        self._thread.start()
+
+        def run() -> None:
+            self._run(number, work, self._stops[number])
+
+        if lane == "light":
+            self._light.put(run)
+            if not any(t.name == "light" for t in self._threads):
+                self._start("light", self._light_work)
+        else:
+            self._start(lane, run)
+
+    def _start(self, name: str, target: Callable[[], None]) -> None:
+        self._threads = [t for t in self._threads if t.is_alive()]
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _light_work(self) -> None:
+        while True:
+            self._light.get()()
 
     def end(self) -> None:
-        """Stop the run, if there is one, and give it a moment to leave nothing half-written."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(GRACE)
+        """Stop what works, and give it a moment to leave nothing half-written."""
+        with self._lock:
+            for stop in self._stops.values():
+                stop.set()
+        until = time.monotonic() + GRACE
+        for thread in self._threads:
+            if thread.name != "light":
+                thread.join(max(0.0, until - time.monotonic()))
 
-    def _run(self, request: Run, stop: threading.Event) -> None:
+    def _run(self, number: int, work: Callable[[Report], Any], stop: threading.Event) -> None:
         """Work on one request and answer it; runs in a thread of its own."""
 
         def send(event: Event) -> None:
-            self._answers.send({"id": request.id, **event_message(event)})
+            self._answers.send({"id": number, **event_message(event)})
 
         def report(event: Event) -> None:
             if stop.is_set():
                 raise Cancelled
-            throttle(event)
+            if not (isinstance(event, Progress) and not event.total):
+                throttle(event)
 
         throttle = Throttle(send)
         try:
             try:
-                document = self._converted(request, report)
+                value = work(report)
                 throttle.flush()
-                answer: dict[str, Any] = {"id": request.id, "event": "result", "value": document}
+                answer: dict[str, Any] = {"id": number, "event": "result", "value": value}
             except Gone:
                 raise
             except Exception as error:  # noqa: BLE001 the client is told, and the worker lives on
                 if not isinstance(error, MagikError):
                     log("".join(traceback.format_exception(error)))
-                answer = {"id": request.id, **error_message(error)}
+                answer = {"id": number, **error_message(error)}
             with self._lock:
-                self._running = None
+                self._stops.pop(number, None)
+                self._heavy = None if self._heavy == number else self._heavy
             self._answers.send(answer)
         except Gone:
             self._gone()
 
     def _converted(self, request: Run, report: Report) -> dict[str, Any]:
-        files = find_project(self._path, self._variant)
         from engine import project
 
-        job = job_for(files, request.settings)
-        if self._store is None:
-            self._store = project.default_store(job.root)
-        return project.run(job, report=report, store=self._store)
+        job = self._context.job(request.settings)
+        document = project.run(job, report=report, store=self._context.store(job.root))
+        self._remember("run", {"set": list(request.settings)}, document, report)
+        return document
+
+    def _remember(self, kind: str, asked: Mapping[str, Any], document: Mapping[str, Any], report: Report) -> None:
+        """Put a finished run into the project's history; that it cannot be written is told, and no more."""
+        from engine import history
+
+        try:
+            files = self._context.files()
+            history.record(files.root, kind, history.made_of(files, asked.get("set", ()), asked.get("plan")), document)
+        except MagikError as error:
+            report(Log(f"not in the history: {error}", "warning", "history"))
 
 
 def log(text: str) -> None:

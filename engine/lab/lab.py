@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from ..analysis.reduce import reduce
 from ..analysis.report import Report as Document
 from ..analysis.report import to_json
@@ -21,7 +23,7 @@ from ..config import Config
 from ..errors import DataError, UsageError, nearest
 from ..events import Layers, Log, Progress, Report, SampleMeasured
 from ..ir import Graph
-from ..numerics import NUMERICS
+from ..numerics import NUMERICS, Array
 from ..plan import Plan, Resolved
 from ..quantize import Made, Quantized, shown_type
 from ..socs import Profile, profiles
@@ -237,6 +239,29 @@ class Lab:
             else:
                 waiting += node.inputs
         return list(places)
+
+    def figures(self, plan: Plan, name: str) -> list[dict[str, Any]]:
+        """Return the figures of one layer on every readable sample, the worst cosine first."""
+        _, _, course = self._network(plan)
+        asked = self.core.measures.asked(course, [name])
+        results = (result for result, _ in self._measured(course, asked, keep=False))
+        found = [{"sample": r.sample.name, **msgspec.to_builtins(r.layers[name][0])} for r in results if name in r.layers]
+        return sorted(found, key=lambda f: 2.0 if f["cosine"] is None else f["cosine"])
+
+    def pairs(self, plan: Plan, tensor: str, most: int) -> Iterator[tuple[Array, Array]]:
+        """Yield the float and the quantized values of a tensor (levels, or float32 where it is float) on the first readable samples."""
+        _, _, course = self._network(plan)
+        if tensor not in self.graph.types or self.graph.types[tensor].dtype != "float32":
+            return
+        values = self.core.values
+        count = 0
+        for index in range(len(self.core.opened.debug)):
+            if count == most:
+                return
+            if not values.readable(index):
+                count += 1
+                self.report(Progress(STAGE, count, most))
+                yield values.floats(index)[tensor], values.run(course, index, [tensor], keep=False)[0][tensor]
 
     def scores(self, plans: Iterable[Plan], at: str = "") -> Iterator[Score]:
         """Yield the score of each plan, in order."""

@@ -1,0 +1,170 @@
+"""Watching a project's files: what changed, told once things are quiet.
+
+Folders are watched, since editors replace files; what counts is whether a file that matters looks different (size, time), so that what the
+engine itself writes beside them, and a file that was only opened, is no change.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from .bitfile import NAME
+from .config import load_config
+from .discover import ProjectFiles, find_project
+from .errors import MagikError
+
+QUIET = 0.3
+"""Seconds without an event after which a change is told."""
+
+LONGEST = 2.0
+"""Seconds after which it is told although events go on."""
+
+Stamp = tuple[int, int]
+Looked = Mapping[str, Mapping[str, Stamp]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The folders to watch (True: with what is in them) and the state of every file that matters, by what it is."""
+
+    folders: Mapping[Path, bool]
+    state: Looked
+
+
+def look(path: Path, variant: str | None, settings: tuple[str, ...] = ()) -> Watched:
+    """Look at a project's files: `config`, `bits`, `model`, `pictures`. A project that cannot be found is watched at its folder."""
+    try:
+        files = find_project(path, variant)
+    except MagikError:
+        root = path if path.is_dir() else path.parent
+        return Watched({root: False}, {"config": {}})
+    folders: dict[Path, bool] = {files.root: False, files.config.parent: False, files.model.parent: False}
+    state: dict[str, dict[str, Stamp]] = {
+        "config": _stamps([files.config]),
+        "bits": _stamps([files.root / NAME]),
+        "model": _stamps([files.model]),
+        "pictures": {},
+    }
+    for place in _sample_places(files):
+        if place.is_dir():
+            folders[place] = True
+            state["pictures"] |= _stamps(sorted(p for p in place.rglob("*") if p.is_file()))
+        elif place.exists():
+            folders.setdefault(place.parent, False)
+            state["pictures"] |= _stamps([place])
+    return Watched(folders, state)
+
+
+def _sample_places(files: ProjectFiles) -> list[Path]:
+    try:
+        config, _ = load_config(files.config)
+    except MagikError:
+        return []
+    named = (config.quant_dataset_path, config.debug_path, config.weight_correct_path, config.feature_correct_path)
+    return list(dict.fromkeys(files.root / name for name in named if name))
+
+
+def _stamps(paths: list[Path]) -> dict[str, Stamp]:
+    found: dict[str, Stamp] = {}
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found[str(path)] = status.st_size, status.st_mtime_ns
+    return found
+
+
+def difference(before: Looked, now: Looked) -> dict[str, list[str]]:
+    """Return what differs: kind -> files that came, went or look different."""
+    changed: dict[str, list[str]] = {}
+    for kind in dict.fromkeys((*before, *now)):
+        old, new = before.get(kind, {}), now.get(kind, {})
+        files = [p for p in dict.fromkeys((*old, *new)) if old.get(p) != new.get(p)]
+        if files:
+            changed[kind] = files
+    return changed
+
+
+class _Bell(FileSystemEventHandler):
+    """Remembers that something happened, and when."""
+
+    def __init__(self) -> None:
+        self.rung = threading.Event()
+        self.last = self.first = 0.0
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Note an event; one that only read something is none."""
+        if event.event_type in ("opened", "closed_no_write"):
+            return
+        now = time.monotonic()
+        if not self.rung.is_set():
+            self.first = now
+        self.last = now
+        self.rung.set()
+
+
+def watch(
+    path: Path,
+    variant: str | None,
+    changed: Callable[[Mapping[str, list[str]]], None],
+    stopped: Callable[[], bool],
+    *,
+    ready: Callable[[], None] = lambda: None,
+    tick: float = 0.1,
+) -> None:
+    """Call `changed` with what changed, again and again, until `stopped` says so (asked every `tick` seconds); `ready` once it watches.
+
+    What cannot be watched (no inotify left) is looked at every QUIET seconds instead.
+    """
+    before = look(path, variant)
+    bell = _Bell()
+    observer: Any = None
+    watched: Mapping[Path, bool] = {}
+    try:
+        while not stopped():
+            if before.folders != watched:
+                observer = _observe(observer, before.folders, bell)
+                watched = before.folders
+                ready()
+            if observer is None:
+                time.sleep(QUIET)
+            elif not bell.rung.wait(tick):
+                continue
+            elif time.monotonic() - bell.last < QUIET and time.monotonic() - bell.first < LONGEST:
+                time.sleep(min(tick, QUIET))
+                continue
+            bell.rung.clear()
+            now = look(path, variant)
+            different = difference(before.state, now.state)
+            before = now
+            if different:
+                changed(different)
+    finally:
+        if observer is not None:
+            observer.stop()
+            observer.join()
+
+
+def _observe(old: Any, folders: Mapping[Path, bool], bell: _Bell) -> Any:
+    """Watch these folders instead of those before; None when the system does not let us."""
+    if old is not None:
+        old.stop()
+        old.join()
+    observer = Observer()
+    try:
+        for folder, deep in folders.items():
+            if folder.is_dir():
+                observer.schedule(bell, str(folder), recursive=deep)
+        observer.start()
+    except OSError:
+        return None
+    return observer
