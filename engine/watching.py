@@ -105,6 +105,10 @@ class _Bell(FileSystemEventHandler):
         """Note an event; one that only read something is none."""
         if event.event_type in ("opened", "closed_no_write"):
             return
+        self.ring()
+
+    def ring(self) -> None:
+        """Ask for a look."""
         now = time.monotonic()
         if not self.rung.is_set():
             self.first = now
@@ -134,6 +138,7 @@ def watch(
             if before.folders != watched:
                 observer = _observe(observer, before.folders, bell)
                 watched = before.folders
+                bell.ring()  # something may have happened while nobody watched
                 ready()
             if observer is None:
                 time.sleep(QUIET)

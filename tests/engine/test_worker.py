@@ -286,3 +286,41 @@ def test_lines_come_whole_however_they_are_cut() -> None:
     with pytest.raises(ProtocolError):
         parse_request(long)
     assert parse_request(b'{"id": 3, "do": "run"}') == Run(3)
+
+
+def test_light_requests_are_answered_while_a_run_works(client: Client, project: Path) -> None:
+    """Reading the configuration waits for nobody; a second heavy request is refused."""
+    client.ask(id=1, do="run", set=["STEPS=200", "WAIT=0.02"])
+    assert fake_project.started.wait(10)
+    client.ask(id=2, do="read", file="config")
+    assert client.answer(2)["value"]["text"] == "{}"
+    client.ask(id=3, do="live")
+    assert client.answer(3)["kind"] == "Busy"
+    client.ask(id=4, do="read", file="neither")
+    assert client.answer(4)["kind"] == "UsageError"
+    client.ask(id=5, do="cancel", target=1)
+    assert client.answer(1)["kind"] == "Cancelled"
+
+
+def test_changes_are_told_until_it_is_cancelled(client: Client, project: Path) -> None:
+    """`watch` answers with nothing but changes, and ends as cancelled."""
+    client.ask(id=1, do="watch")
+    client.ask(id=2, do="ping")
+    client.answer(2)
+    for text in ("{ }", "{  }", "{   }"):  # the first may come before it watches
+        (project / "t40.cfg").write_text(text)
+        time.sleep(0.5)
+    while client.read().get("event") != "changed":
+        pass
+    assert list(client.seen[-1]["config"]) == [str(project / "t40.cfg")]
+    client.ask(id=3, do="cancel", target=1)
+    assert client.answer(1)["kind"] == "Cancelled"
+
+
+def test_finished_runs_are_in_the_history(client: Client) -> None:
+    """A run that ended well can be listed."""
+    client.ask(id=1, do="run")
+    client.answer(1)
+    client.ask(id=2, do="runs")
+    (run,) = client.answer(2)["value"]["runs"]
+    assert (run["kind"], run["variant"], run["layers"]) == ("run", "t40", 1)

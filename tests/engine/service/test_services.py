@@ -1,0 +1,143 @@
+"""What the worker answers besides runs, asked the way the worker asks."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.bitfile import NAME
+from engine.errors import ConfigError, UsageError
+from engine.events import silent
+from engine.service.context import Context
+from engine.service.lanes import names, service
+from engine.userfiles import Conflict
+from tests.engine.running import rows
+
+
+class Asked:
+    """A client without a wire."""
+
+    def __init__(self, root: Path) -> None:
+        self.context = Context(root, None)
+
+    def __call__(self, do: str, /, **fields: Any) -> Any:
+        found = service(do)
+        return found.answer(self.context, found.read({"id": 1, "do": do, **fields}), silent)
+
+
+@pytest.fixture
+def ask(project: Path) -> Asked:
+    return Asked(project)
+
+
+def test_every_file_is_a_service_with_a_lane() -> None:
+    assert {"live", "layer", "units", "data", "thumbnail", "read", "write", "runs", "watch"} <= set(names())
+    assert {service(name).lane for name in names()} <= {"heavy", "light", "own"}
+
+
+def test_a_request_nobody_knows(ask: Asked) -> None:
+    with pytest.raises(UsageError, match=r"there is no request 'liev' \(did you mean live\?\)"):
+        service("liev")
+    with pytest.raises(UsageError, match="bins"):
+        ask("layer", name="c2", bins="many")
+
+
+def test_live_obeys_a_plan(ask: Asked, project: Path) -> None:
+    ask("live")
+    document = ask("live", plan={"nodes": {"c2": {"feature_bits": 10}}, "types": {"MatMul": {"skip": True}}})
+    assert document["recomputed"] == ["c2", "g", "f", "scores"]
+    found = rows(document)
+    assert (found["c2"]["feature_bits"], found["scores"]["reason"]) == (10, "skipped by hand")
+    assert rows(ask("live", set=["QUANT_FEATURE_BIT=12"]))["r1"]["feature_bits"] == 12
+    assert rows(ask("live", set=["QUANT_OP_SKIP=MatMul"], plan={"nodes": {"scores": {"skip": False}}}))["scores"]["quantized"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ({"nodes": {"c2": {"feature_bits": 9}}}, "T40 has no 9-bit features, expected 4, 8, 10 or 12"),
+        ({"nodes": {"c2": {"weight_method": "KL"}}}, "weight_method is 'KL', expected MAX_ABS, ADMM"),
+        ({"nodes": {"c2": {"min": 2, "max": 1}}}, "min 2 is above max 1"),
+        ({"nodes": {"c2": {"bits": 8}}}, "unknown field `bits`"),
+        ({"nodes": {"c2": {"min": "low"}}}, "Expected `float | null`"),
+    ],
+)
+def test_a_plan_that_makes_no_sense(ask: Asked, plan: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ask("live", plan=plan)
+
+
+def test_units_have_costs(ask: Asked) -> None:
+    found = ask("units", plan={"nodes": {"g": {"feature_bits": 12}}})
+    assert [(u["name"], u["nodes"], u["feature_bits"]) for u in found["units"]][-2:] == [("g", ["g", "f"], 12), ("scores", ["scores"], 8)]
+    assert found["widths"] == {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}
+
+
+def test_a_layer_looked_at_closely(ask: Asked) -> None:
+    found = ask("layer", name="c2", bins=16)
+    histogram = found["histogram"]
+    assert len(histogram["float"]) == len(histogram["quantized"]) == 16
+    assert sum(histogram["float"]) == sum(histogram["quantized"]) == 2 * 6 * 5 * 5
+    assert (found["inputs"], found["readers"]) == (["r1"], ["g"])
+    assert found["weights"]["channels"] == 6
+    assert all(low <= 0 <= high for low, high in zip(found["weights"]["min"], found["weights"]["max"], strict=True))
+    low, high = found["clip"]
+    assert low <= 0 <= high
+    assert high - low == pytest.approx(found["scale"] * 255)
+    cosines = [s["cosine"] for s in found["samples"]]
+    assert cosines == sorted(cosines)
+    assert len(cosines) == 2
+    whole = rows(ask("live"))["c2"]
+    assert min(cosines) == whole["cosine_min"]
+
+
+def test_a_float_layer_looked_at_closely(ask: Asked) -> None:
+    found = ask("layer", name="c2", plan={"nodes": {"c2": {"skip": True}}})
+    assert (found["bits"], found["clip"], found["reason"]) == (None, None, "skipped by hand")
+    assert found["histogram"]["quantized"] != []
+
+
+def test_a_layer_that_is_not_there(ask: Asked) -> None:
+    with pytest.raises(UsageError, match=r"there is no layer 'scoer' \(did you mean 'scores'\?\)"):
+        ask("layer", name="scoer")
+
+
+def test_samples_and_what_is_odd_about_them(ask: Asked, project: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (30, 30)).save(project / "calibration" / "black.png")
+    sets = ask("data")["sets"]
+    assert [s["name"] for s in sets["DEBUG_PATH"]["samples"]] == ["0.png", "1.png"]
+    assert {s["name"]: s["fault"] for s in sets["QUANT_DATASET_PATH"]["samples"] if s["fault"]} == {"black.png": "mostly black"}
+    assert sets["WEIGHT_CORRECT_PATH"]["samples"] == []
+
+
+def test_a_thumbnail_is_of_a_sample_and_of_nothing_else(ask: Asked, project: Path) -> None:
+    file = ask("data")["sets"]["DEBUG_PATH"]["samples"][0]["files"][0]
+    found = ask("thumbnail", file=file, side=12)
+    pixels = np.frombuffer(base64.b64decode(found["rgb"]), np.uint8)
+    assert (found["width"], found["height"], pixels.size) == (12, 10, 360)
+    assert pixels.std() > 10
+    with pytest.raises(UsageError, match="is no sample of this project"):
+        ask("thumbnail", file=str(project / "net.onnx"))
+
+
+def test_a_file_is_written_on_top_of_what_was_read(ask: Asked, project: Path) -> None:
+    found = ask("read", file="config")
+    assert json.loads(found["text"])["SOC"] == "T40"
+    written = ask("write", file="config", text=found["text"] + "\n", version=found["version"])
+    assert (project / "magik.cfg").read_text() == found["text"] + "\n"
+    with pytest.raises(Conflict, match="changed by somebody else"):
+        ask("write", file="config", text="{}", version=found["version"])
+    assert ask("read", file="config")["version"] == written["version"]
+
+
+def test_a_file_that_is_not_there_is_empty(ask: Asked, project: Path) -> None:
+    assert ask("read", file="bits")["version"] == ""
+    ask("write", file="bits", text="{}", version="")
+    assert (project / NAME).read_text() == "{}"

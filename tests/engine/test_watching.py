@@ -1,0 +1,74 @@
+"""Watching: what counts as a change, and that it is told once things are quiet."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from engine import watching
+from engine.bitfile import NAME
+from tests.engine import tiny
+
+Changes = queue.Queue[Mapping[str, list[str]]]
+
+
+@pytest.fixture
+def changes(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Changes]:
+    monkeypatch.setattr(watching, "QUIET", 0.05)
+    told: Changes = queue.Queue()
+    stop, ready = threading.Event(), threading.Event()
+    thread = threading.Thread(
+        target=watching.watch, args=(project, None, told.put, stop.is_set), kwargs={"ready": ready.set, "tick": 0.02}, daemon=True
+    )
+    thread.start()
+    assert ready.wait(10)
+    yield told
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def told(changes: Changes) -> dict[str, list[str]]:
+    return {kind: [Path(p).name for p in files] for kind, files in changes.get(timeout=20).items()}
+
+
+def test_each_kind_of_file(project: Path, changes: Changes) -> None:
+    tiny.configure(project, QUANT_FEATURE_BIT=10)
+    assert told(changes) == {"config": ["magik.cfg"]}
+    (project / NAME).write_text("{}")
+    assert told(changes) == {"bits": [NAME]}
+    tiny.picture(project / "debug" / "new.png", seed=9)
+    assert told(changes) == {"pictures": ["new.png"]}
+    (project / "net.onnx").write_bytes(tiny.tiny_model() + b"\x00")
+    assert told(changes) == {"model": ["net.onnx"]}
+
+
+def test_an_editor_that_replaces_the_file(project: Path, changes: Changes) -> None:
+    text = (project / "magik.cfg").read_text()
+    (project / "magik.cfg~").write_text(text + "\n")
+    (project / "magik.cfg~").replace(project / "magik.cfg")
+    assert told(changes) == {"config": ["magik.cfg"]}
+
+
+def test_a_folder_of_pictures_that_comes_later(project: Path, changes: Changes) -> None:
+    tiny.configure(project, DEBUG_PATH="./later")
+    assert "config" in told(changes)
+    (project / "later").mkdir()
+    tiny.picture(project / "later" / "a.png")
+    tiny.configure(project, DEBUG_PATH="./later", SOC="T41")
+    assert told(changes)["pictures"] == ["a.png"]
+
+
+def test_what_is_no_change() -> None:
+    state = {"config": {"a": (1, 2)}, "pictures": {"p": (3, 4)}}
+    assert watching.difference(state, state) == {}
+    assert watching.difference(state, {"config": {"a": (1, 2)}, "pictures": {}}) == {"pictures": ["p"]}
+    assert watching.difference({"config": {}}, state) == {"config": ["a"], "pictures": ["p"]}
+
+
+def test_a_project_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert watching.look(tmp_path, None).folders == {tmp_path: False}
