@@ -69,5 +69,18 @@ def run(project: Path, as_json: bool, settings: tuple[str, ...], variant: str | 
     return run_project(project, as_json=as_json, settings=settings, variant=variant, jobs=jobs)
 
 
+@cli.command()
+@project_options
+def watch(project: Path, as_json: bool, settings: tuple[str, ...], variant: str | None, jobs: int) -> None:
+    """Compare every layer of PROJECT, and again whenever its magik.cfg, bit file, model or pictures change.
+
+    Only what a change changes is computed; what it changed in the table is printed (--json: one document a line). No artefact is written,
+    `run` does that. Ends with ctrl-C.
+    """
+    from engine.cli.watch import watch_project
+
+    watch_project(project, as_json=as_json, settings=settings, variant=variant, jobs=jobs)
+
+
 if __name__ == "__main__":
     sys.exit(main())
