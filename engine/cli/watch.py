@@ -58,7 +58,7 @@ class Pending:
         return taken
 
 
-def watch_project(path: Path, *, as_json: bool, settings: Sequence[str], variant: str | None, jobs: int) -> NoReturn:
+def watch_project(path: Path, *, as_json: bool, settings: Sequence[str], variant: str | None, jobs: int) -> None:
     """Watch until interrupted: the first document whole, then one line (or a few) per change. It ends with Cancelled."""
     narrator = Narrator(sys.stderr, plain, progress=False)
     chosen(path, variant, narrator)
