@@ -198,7 +198,7 @@ def collect_exactly(x: Array, values: Values, ends: tuple[float, float] = (-math
     for (start, stop), (a, y) in zip(cuts(x.size), _pairs(x, values), strict=True):
         d = a - y
         v, e = y - mean_y, d - mean_d
-        sums += [np.dot(y, y), np.dot(y, d), np.dot(d, d), np.dot(v, v), np.dot(v, e), np.dot(e, e)]
+        sums += [_dot(p, r) for p, r in ((y, y), (y, d), (d, d), (v, v), (v, e), (e, e))]
         beyond += int(np.count_nonzero((a < ends[0]) | (a > ends[1])))
         blocks.append(Block(start, stop, float(a.min()), float(a.max()), float(d.min()), float(d.max())))
     yy, yd, dd = (float(s) for s in sums[:3])
@@ -216,7 +216,7 @@ def _pairs(x: Array, values: Values) -> Iterator[tuple[Array, Array]]:
 
 
 def _dot(a: Array, b: Array) -> float:
-    """Return the sum of products of two flat float32 arrays: BLAS within runs (too short for its threads), float64 across them."""
+    """Return the sum of products of two flat arrays: BLAS within runs (too short for its threads), float64 across them."""
     cut = a.size // RUN * RUN
     rest = float(np.dot(a[cut:], b[cut:]))
     if not cut:

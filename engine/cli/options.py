@@ -1,4 +1,4 @@
-"""What the commands on a project have in common: PROJECT, --json, --set, --variant, --jobs."""
+"""What the commands on a project have in common: PROJECT, --json, --set, --variant, --jobs, --scheduler."""
 
 from __future__ import annotations
 
@@ -11,12 +11,25 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+JOBS = click.IntRange(min=0)
+
+
 def project_options(command: Command) -> Command:
     """Give a command the parameters `project`, `as_json`, `settings`, `variant` and `jobs`."""
+    text = "How many samples at a time; 0: what the machine has."
+    return _common(click.option("--jobs", type=JOBS, default=0, metavar="N", help=text)(command))
+
+
+def search_options(command: Command) -> Command:
+    """Give a command that tries plans those parameters, `jobs` as the processes that try them, and `scheduler`."""
+    text = "How many processes try plans side by side; 0: this one tries one at a time, on all processors."
+    away = "Try plans on the workers of the dask scheduler at this address, such as tcp://host:8786."
+    command = click.option("--scheduler", default="", metavar="ADDRESS", help=away)(command)
+    return _common(click.option("--jobs", type=JOBS, default=0, metavar="N", help=text)(command))
+
+
+def _common(command: Command) -> Command:
     for decorate in (
-        click.option(
-            "--jobs", type=click.IntRange(min=0), default=0, metavar="N", help="How many samples at a time; 0: what the machine has."
-        ),
         click.option("--variant", metavar="NAME", help="Which SOC's configuration, where the project has several."),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,15 +27,20 @@ def chosen(path: Path, variant: str | None, narrator: Narrator) -> ProjectFiles:
 
 
 @contextlib.contextmanager
-def opened(path: Path, *, settings: Sequence[str], variant: str | None, jobs: int) -> Iterator[Lab]:
-    """Give the live engine of a project. Its `report` narrates, and raises Cancelled from the first signal that asks to stop."""
+def opened(path: Path, *, settings: Sequence[str], variant: str | None, jobs: int, scheduler: str = "") -> Iterator[Lab]:
+    """Give the live engine of a project. Its `report` narrates, and raises Cancelled from the first signal that asks to stop.
+
+    Two `jobs` or more are as many processes that try plans side by side, `scheduler` is the address of a dask cluster that does: they
+    compute what `Lab.scores` is asked for, while this process has all its threads for the rest. One job is one thread.
+    """
     narrator = Narrator(sys.stderr, plain, progress=False)
     files = chosen(path, variant, narrator)
     try:
         with cancellable(narrator) as report:
             from engine.lab import open_lab
+            from engine.lab.fanout import fan_of
 
-            with open_lab(job_for(files, settings), report=report, jobs=jobs) as lab:
-                yield lab
+            with fan_of(jobs, scheduler) as fan, open_lab(job_for(files, settings), report=report, jobs=jobs if jobs == 1 else 0) as lab:
+                yield replace(lab, fan=fan)
     finally:
         narrator.close()

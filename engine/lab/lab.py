@@ -38,7 +38,7 @@ from .course import Course, course_of
 from .measures import Asked, Measures, Taken
 from .opening import Opened, identity_of, open_project
 from .units import units_of
-from .values import Values
+from .values import ROOM, Values
 
 STAGE = "Simulate"
 
@@ -60,10 +60,12 @@ class Core:
 class Lab:
     """One opened project under one configuration. It is an `Evaluator`; close it, or use it in a `with` statement, to end its threads.
 
-    `report` hears what happens, and may raise `Cancelled`; nothing is lost by that.
+    `report` hears what happens, and may raise `Cancelled`; nothing is lost by that. `fan` computes `scores` where there
+    is one (see `fanout`).
     """
 
     core: Core
+    job: Job
     sources: Sources
     report: Report
     fan: Callable[[Lab, Iterable[Plan], str], Iterator[Score]] | None = None
@@ -87,11 +89,6 @@ class Lab:
     def config(self) -> Config:
         """The configuration as a value."""
         return self.sources.config
-
-    @property
-    def job(self) -> Job:
-        """The project's files."""
-        return self.core.opened.job
 
     @property
     def graph(self) -> Graph:
@@ -279,31 +276,32 @@ class Lab:
         """Return the lab of what the files say now: this one under another plan where only that changed, else a new one."""
         sources = gather(job, report)
         if identity_of(job, sources) == self.core.opened.identity:
-            return replace(self, sources=_as_read(sources, self.core.opened), report=report)
-        return _opened(job, sources, self.core.store, report, self.core.executor)
+            return replace(self, job=job, sources=_as_read(sources, self.core.opened), report=report)
+        fresh = _opened(job, sources, self.core.store, report, self.core.executor, self.core.values.room)
+        return replace(fresh, fan=self.fan)
 
 
-def open_lab(job: Job, *, report: Report, store: Store | None = None, jobs: int = 0) -> Lab:
+def open_lab(job: Job, *, report: Report, store: Store | None = None, jobs: int = 0, room: int = ROOM) -> Lab:
     """Open a project: read it, import its model, calibrate; what an earlier run found is taken from the store.
 
-    `jobs` threads share the samples (0: one per processor). Raises MagikError.
+    `jobs` threads share the samples (0: one per processor), `room` are the bytes of each of the two rooms of values. Raises MagikError.
     """
     from ..project import default_store
 
     workers = jobs or len(os.sched_getaffinity(0))
     executor = ThreadPoolExecutor(workers, thread_name_prefix="lab") if workers > 1 else None
     try:
-        return _opened(job, gather(job, report), default_store(job.root) if store is None else store, report, executor)
+        return _opened(job, gather(job, report), default_store(job.root) if store is None else store, report, executor, room)
     except BaseException:
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
         raise
 
 
-def _opened(job: Job, sources: Sources, store: Store, report: Report, executor: Executor | None) -> Lab:
+def _opened(job: Job, sources: Sources, store: Store, report: Report, executor: Executor | None, room: int) -> Lab:
     opened, sources = open_project(job, sources, store=store, report=report, executor=executor)
-    values = Values(opened.graph, opened.inputs, opened.networks, opened.debug)
-    return Lab(Core(opened, store, executor, values, Measures(opened, values, store)), sources, report)
+    values = Values(opened.graph, opened.inputs, opened.networks, opened.debug, room)
+    return Lab(Core(opened, store, executor, values, Measures(opened, values, store)), job, sources, report)
 
 
 def _as_read(sources: Sources, opened: Opened) -> Sources:

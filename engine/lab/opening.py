@@ -34,7 +34,6 @@ class Opened:
     `float_keys` are the keys of the float graph's tensors, `finders` gives a tensor's range under a choice, `identity` names all of it.
     """
 
-    job: Job
     identity: str
     graph: Graph
     inputs: Inputs
@@ -48,7 +47,7 @@ def identity_of(job: Job, sources: Sources) -> str:
     """Return the name of everything that `open_project` reads: two sources with the same one differ in their plan alone."""
     settings = {k: repr(v) for k, v in asdict(sources.config).items() if k not in _OF_THE_PLAN}
     sets = [[(s.name, s.key) for s in samples] for samples in sources.sets().values()]
-    return digest("lab", str(job.model), sources.model_key, settings, sets)
+    return digest("lab", str(job.model.absolute()), sources.model_key, settings, sets)
 
 
 def open_project(job: Job, sources: Sources, *, store: Store, report: Report, executor: Executor | None) -> tuple[Opened, Sources]:
@@ -62,9 +61,9 @@ def open_project(job: Job, sources: Sources, *, store: Store, report: Report, ex
     for samples in filter(None, sources.sets().values()):
         check_specs(samples[0], imported.specs)
     graph, inputs = imported.graph, inputs_of(imported, sources)
-    networks = Networks(graph, inputs, threads=1 if executor else 0)
+    networks = Networks(graph, inputs, threads=1)
     float_keys = keys(graph, inputs.leaves(), "float")
     tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
     seen = observe(networks, float_keys, tensors, sources.calibration, store=store, report=told, executor=executor) if tensors else {}
-    opened = Opened(job, identity, graph, inputs, networks, float_keys, range_finders(seen, store=store), sources.debug)
+    opened = Opened(identity, graph, inputs, networks, float_keys, range_finders(seen, store=store), sources.debug)
     return opened, sources

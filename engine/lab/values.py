@@ -35,7 +35,7 @@ class Values:
 
     def __init__(self, graph: Graph, inputs: Inputs, networks: Networks, samples: Sequence[Sample], room: int = ROOM) -> None:
         self.graph, self.inputs, self.networks, self.samples = graph, inputs, networks, samples
-        self.kernels = Kernels()
+        self.kernels, self.room = Kernels(), room
         self._floats, self._made = Store(None, memory_bytes=room), Store(None, memory_bytes=room)
 
     def feeds(self, index: int) -> dict[str, Array]:

@@ -185,12 +185,10 @@ def test_local_errors_name_the_layers_that_are_integer(project: Path) -> None:
     assert errors["c2"] == pytest.approx(10 ** (-local["c2"] / 10))
 
 
-def test_what_does_not_fit_is_computed_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_is_computed_again(project: Path) -> None:
     with opened(project) as lab:
         expected = lab.evaluate(lab.base)
-    monkeypatch.setattr("engine.lab.values.ROOM", 0)
-    monkeypatch.setattr("engine.lab.values.Values.__init__.__defaults__", (0,))
-    with opened(project) as small:
+    with open_lab(job_for(find_project(project)), report=silent, jobs=1, room=0) as small:
         raised = small.base.with_node("c2", Choice(feature_bits=12))
         small.evaluate(raised)
         small.core.measures.store.folder = None

@@ -1,0 +1,53 @@
+"""What commands that try plans have in common: who computes, as --jobs and --scheduler say."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from engine.cli.options import search_options
+from engine.cli.session import opened
+from engine.errors import UsageError
+from engine.lab.fanout import Fan
+from engine.lab.processes import Processes
+
+
+@click.command()
+@search_options
+def search(**options: Any) -> None:
+    click.echo(repr({k: str(v) if isinstance(v, Path) else v for k, v in options.items()}))
+
+
+def said(*line: str) -> dict[str, Any]:
+    done = CliRunner().invoke(search, line)
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = ast.literal_eval(done.output)
+    return found
+
+
+def test_a_search_takes_jobs_and_a_scheduler() -> None:
+    plain = {"project": "here", "as_json": False, "settings": (), "variant": None, "jobs": 0, "scheduler": ""}
+    assert said("here") == plain
+    assert said("here", "--jobs", "8", "--json") == {**plain, "jobs": 8, "as_json": True}
+    assert said("here", "--scheduler", "tcp://box:8786")["scheduler"] == "tcp://box:8786"
+
+
+@pytest.mark.parametrize(("jobs", "threads", "processes"), [(1, False, 0), (3, True, 3)])
+def test_jobs_are_processes_and_one_is_a_thread(project: Path, jobs: int, threads: bool, processes: int) -> None:
+    with opened(project, settings=(), variant=None, jobs=jobs) as lab:
+        crew = lab.fan.crew if isinstance(lab.fan, Fan) else None
+        assert isinstance(crew, Processes) == bool(processes)
+        assert (crew.size if crew else 0) == processes
+        assert threads or lab.core.executor is None
+        assert len(list(lab.scores([lab.base]))) == 1
+
+
+def test_who_does_not_answer_is_told_before_the_work(project: Path) -> None:
+    line: dict[str, Any] = {"settings": ("NO_SUCH_KEY=1",), "variant": None}
+    with pytest.raises(UsageError, match="one of them"), opened(project, **line, jobs=2, scheduler="tcp://127.0.0.1:9"):
+        pass
