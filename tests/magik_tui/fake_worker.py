@@ -98,6 +98,36 @@ class Worker:
                 self.say(id=id_, event="result", value={})
             elif do == "ping":
                 self.say(id=id_, event="result", value={})
+            elif do == "runs":
+                self.runs_asked(id_, request)
+
+    def runs_asked(self, id_: int, request: dict[str, Any]) -> None:
+        if not hasattr(self, "past"):
+            notes = HOSTILE if self.mode == "hostile" else ("", "before the fix")
+            self.past: list[dict[str, Any]] = [
+                {"id": f"2026080{9 - i % 9}-10150{i}-abcdef", "time": 1.78e9 - 3600 * i, "kind": ("live", "run")[i % 2], "variant": "t40",
+                 "settings": ["QUANT_FEATURE_BIT=10"][: i % 2], "plan": {"nodes": {note: {"feature_bits": 12}}}, "note": note,
+                 "outputs": [{"name": "out", "cosine_avg": 0.99 - 0.01 * i, "cosine_min": 0.9}], "layers": 25, "bad": i,
+                 "worst": {"name": note, "cosine_avg": 0.9}} for i, note in enumerate(notes)]  # fmt: skip
+        chosen = next((r for r in self.past if r["id"] == request.get("run")), None)
+        match request["act"]:
+            case "list":
+                value: dict[str, Any] = {"runs": self.past}
+            case "read":
+                layers = [row(name, i, self.options.layers) for i, name in enumerate(names(self.mode, self.options.layers))]
+                nodes = self.document(layers, [f"cat_{i:03d}.jpg" for i in range(self.options.samples)])["nodes"]
+                for node in nodes[:3]:
+                    node["cosine_avg"] -= 0.1
+                value = {**(chosen or {}), "document": {"nodes": nodes}}
+            case "note":
+                (chosen or {})["note"] = request["note"]
+                value = chosen or {}
+            case "forget":
+                self.past = [r for r in self.past if r is not chosen]
+                value = {}
+            case _:
+                value = {**(chosen or {}), "written": ["cfg/magik_t40.cfg"]}
+        self.say(id=id_, event="result", value=value)
 
     def wait(self, seconds: float) -> bool:
         return self.cancelled.wait(seconds) if seconds else self.cancelled.is_set()

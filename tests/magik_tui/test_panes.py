@@ -41,6 +41,11 @@ def keys(app: Any) -> str:
     return next(node.name_of_pane for node in app.focused.ancestors_with_self if isinstance(node, Pane))
 
 
+def strip(*without: str) -> str:
+    """The tabs of a slot that has every pane but some."""
+    return "".join(f" {entry.digit} {entry.title} " for entry in PANES if entry.id not in without).rstrip()
+
+
 def test_a_pane_is_what_its_file_says() -> None:
     assert {entry.id for entry in PANES} >= {"heatmap", "layer", "log"}
     assert [TITLES[entry.id] for entry in PANES] == [entry.title for entry in PANES]
@@ -88,7 +93,7 @@ def test_zoom_gives_the_whole_room_and_takes_it_back(watched: Any) -> None:
         await pilot.pause()
         assert shown(app) == ["layer"]
         assert app.screen.query_one("#pane-layer").size == (80, 21)
-        assert app.text()[1].startswith(" 2 Heatmap  3 Layer  9 Log")
+        assert app.text()[1].startswith(strip())
         await pilot.press("2")
         await pilot.pause()
         assert shown(app) == ["heatmap"]
@@ -140,10 +145,10 @@ def test_layouts_go_round_and_the_last_follows_the_terminal(watched: Any) -> Non
 
 def test_a_click_on_a_tab_shows_its_pane(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.click(Body, offset=(13, 0))
+        await pilot.click(Body, offset=(strip("layer").index("9 Log") + 1, 0))
         await pilot.pause()
         assert keys(app) == "log"
-        await pilot.click(Body, offset=(3, 0))
+        await pilot.click(Body, offset=(strip("layer").index("2 Heatmap") + 1, 0))
         await pilot.pause()
         assert keys(app) == "heatmap"
         await pilot.click("#pane-layer", offset=(3, 3))
@@ -167,8 +172,9 @@ def test_the_layer_s_pane_moves_the_cursor_too(watched: Any) -> None:
 def test_hostile_names_in_every_pane(watched: Any, entry: Any, size: tuple[int, int]) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         app.dispatch(PaneChosen(entry.id))
-        await pilot.pause()
-        assert keys(app) == entry.id
+        async with asyncio.timeout(10):  # a pane of many parts takes more than one turn to be made
+            while app.focused is None or keys(app) != entry.id:
+                await pilot.pause()
         for _ in range(4):
             await pilot.press("j", "l")
             assert all(line.isprintable() for line in app.text())

@@ -1,0 +1,190 @@
+"""The room of the project's history: earlier runs listed, one compared with the table that is shown, restored, noted, forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from magik_tui import events as ev
+from magik_tui import wire
+from magik_tui.core.requests import Reply, ask
+from magik_tui.core.state import State, Step, on
+
+
+class Worst(msgspec.Struct, frozen=True):
+    """The layer that did worst."""
+
+    name: str
+    cosine_avg: float | None = None
+
+
+class Past(msgspec.Struct, frozen=True):
+    """One finished run as a list shows it; `time` is in seconds since 1970, `bad` counts layers below 0.98."""
+
+    id: str
+    time: float = 0.0
+    kind: str = "run"
+    variant: str = ""
+    settings: tuple[str, ...] = ()
+    plan: dict[str, Any] = {}
+    note: str = ""
+    outputs: tuple[wire.Output, ...] = ()
+    layers: int = 0
+    bad: int = 0
+    worst: Worst | None = None
+
+    @property
+    def cosine(self) -> float | None:
+        """The mean cosine of the worst output."""
+        return min((o.cosine_avg for o in self.outputs if o.cosine_avg is not None), default=None)
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The answer to `runs`."""
+
+    runs: tuple[Past, ...] = ()
+
+
+class Whole(Past, frozen=True):
+    """One run with its table."""
+
+    document: wire.Document = wire.Document()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The slice of this room.
+
+    `runs` are the runs, the newest first, None while nobody asked; `other` is the run that the table is compared with; `sure` is what the
+    user has been asked to confirm, "ACT ID".
+    """
+
+    runs: tuple[Past, ...] | None = None
+    cursor: int = 0
+    other: Whole | None = None
+    sure: str = ""
+    asked: bool = False
+
+    @property
+    def chosen(self) -> Past | None:
+        """The run under the cursor."""
+        return self.runs[self.cursor] if self.runs and self.cursor < len(self.runs) else None
+
+
+class HistorySeen(ev.Event, frozen=True):
+    """The list is in sight: it shall be there."""
+
+
+class PastMoved(ev.Event, frozen=True):
+    """The cursor goes `by` runs down; `to` is a place counted from the top, or with -1 the last one."""
+
+    by: int = 0
+    to: int | None = None
+
+
+class ComparedAsked(ev.Event, frozen=True):
+    """The run under the cursor is to be compared with the table; the same again ends that."""
+
+
+class RestoreAsked(ev.Event, frozen=True):
+    """magik.cfg and the bit file shall be again as they were for the run under the cursor; asked twice it is done."""
+
+
+class ForgetAsked(ev.Event, frozen=True):
+    """The run under the cursor shall be deleted; asked twice it is done."""
+
+
+class NoteGiven(ev.Event, frozen=True):
+    """The run under the cursor gets a note."""
+
+    text: str
+
+
+def listed(state: State) -> Step:
+    """Ask for the list."""
+    state = state.put(replace(state.of(History), asked=True))
+    return ask(state, "runs", {"act": "list"}, then=_listed, value=Listed, label="history")
+
+
+def _listed(state: State, reply: Reply) -> Step:
+    history = replace(state.of(History), asked=False)
+    if reply.done:
+        runs = reply.said.runs
+        return state.put(replace(history, runs=runs, cursor=min(history.cursor, max(0, len(runs) - 1)))), ()
+    return (state.put(replace(history, runs=history.runs or ())).noted("error", reply.error) if reply.failed else state), ()
+
+
+@on(HistorySeen)
+def _seen(state: State, event: HistorySeen) -> Step:
+    history = state.of(History)
+    return (state, ()) if history.asked or history.runs is not None else listed(state)
+
+
+@on(ev.RunEnded)
+def _run_ended(state: State, event: ev.RunEnded) -> Step:
+    return listed(state) if event.ok and state.of(History).runs is not None else (state, ())
+
+
+@on(PastMoved)
+def _moved(state: State, event: PastMoved) -> Step:
+    history = state.of(History)
+    count = len(history.runs or ())
+    place = history.cursor + event.by if event.to is None else event.to % count if count else 0
+    return state.put(replace(history, cursor=max(0, min(place, count - 1)), sure="")), ()
+
+
+@on(ComparedAsked)
+def _compared(state: State, event: ComparedAsked) -> Step:
+    history, chosen = state.of(History), state.of(History).chosen
+    if chosen is None:
+        return state, ()
+    if history.other is not None and history.other.id == chosen.id:
+        return state.put(replace(history, other=None)), ()
+    return ask(state, "runs", {"act": "read", "run": chosen.id}, then=_read, value=Whole, label="reading a run")
+
+
+def _read(state: State, reply: Reply) -> Step:
+    if reply.done:
+        return state.put(replace(state.of(History), other=reply.said)), ()
+    return (state.noted("error", reply.error) if reply.failed else state), ()
+
+
+@on(RestoreAsked)
+def _restore(state: State, event: RestoreAsked) -> Step:
+    return _confirmed(state, "restore", "magik.cfg and the bit file become what they were for it")
+
+
+@on(ForgetAsked)
+def _forget(state: State, event: ForgetAsked) -> Step:
+    return _confirmed(state, "forget", "it is deleted from the history")
+
+
+def _confirmed(state: State, act: str, what: str) -> Step:
+    history, chosen = state.of(History), state.of(History).chosen
+    if chosen is None:
+        return state, ()
+    asked = f"{act} {chosen.id}"
+    if history.sure != asked:
+        return state.put(replace(history, sure=asked)).noted("warning", f"{act} {chosen.id}? {what}; the same key again does it"), ()
+    state = replace(state.put(replace(history, sure="")), note=None)
+    return ask(state, "runs", {"act": act, "run": chosen.id}, then=_done, tag=act, label=act)
+
+
+@on(NoteGiven)
+def _note(state: State, event: NoteGiven) -> Step:
+    chosen = state.of(History).chosen
+    if chosen is None:
+        return state, ()
+    return ask(state, "runs", {"act": "note", "run": chosen.id, "note": event.text}, then=_done, tag="note", label="note")
+
+
+def _done(state: State, reply: Reply) -> Step:
+    if reply.failed:
+        return state.noted("error", reply.error), ()
+    if not reply.done:
+        return state, ()
+    if reply.request.tag == "restore":
+        state = state.noted("info", "restored: " + ", ".join(reply.said.get("written", ())))
+    return listed(state)
