@@ -100,6 +100,26 @@ class Worker:
                 self.say(id=id_, event="result", value={})
             elif do == "runs":
                 self.runs_asked(id_, request)
+            elif do in ("read", "write", "variant"):
+                self.file_asked(id_, request)
+
+    def file_asked(self, id_: int, request: dict[str, Any]) -> None:
+        if not hasattr(self, "text"):
+            hostile = "".join(json.dumps(n)[1:-1] for n in HOSTILE) if self.mode == "hostile" else "data"
+            self.text, self.version = f'{{\n    "SOC": "T40",\n    "INPUT": ["{hostile}"],\n    "MEAN": [127]\n}}\n', 1
+        if request["do"] == "variant":
+            self.say(id=id_, event="result", value={"variant": request["name"], "soc": request["name"].upper(), "model": "m.onnx"})
+            return
+        if request["do"] == "write":
+            if request["version"] != str(self.version):
+                self.say(id=id_, event="error", kind="Conflict", message="was changed by somebody else meanwhile", exit_code=1)
+                return
+            self.text, self.version = request["text"], self.version + 1
+            if "conflict" in self.text:  # somebody else writes at once
+                self.version += 1
+                self.say(id=id_, event="result", value={"path": "cfg/magik_t40.cfg", "version": str(self.version - 1)})
+                return
+        self.say(id=id_, event="result", value={"path": "cfg/magik_t40.cfg", "text": self.text, "version": str(self.version)})
 
     def runs_asked(self, id_: int, request: dict[str, Any]) -> None:
         if not hasattr(self, "past"):

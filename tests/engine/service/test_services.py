@@ -141,3 +141,12 @@ def test_a_file_that_is_not_there_is_empty(ask: Asked, project: Path) -> None:
     assert ask("read", file="bits")["version"] == ""
     ask("write", file="bits", text="{}", version="")
     assert (project / NAME).read_text() == "{}"
+
+
+def test_another_variant_is_served_from_now_on(ask: Asked, project: Path) -> None:
+    (project / "run_t41.sh").write_text((project / "run_t40.sh").read_text().replace("-cfg magik.cfg", "-cfg t41.cfg"))
+    (project / "t41.cfg").write_text((project / "magik.cfg").read_text().replace("T40", "T41"))
+    assert ask("variant", name="t41") == {"variant": "t41", "variants": ["t40", "t41"], "model": str(project / "net.onnx"), "soc": "T41"}
+    assert "T41" in ask("read", file="config")["text"]
+    with pytest.raises(UsageError):
+        ask("variant", name="t42")

@@ -1,0 +1,291 @@
+"""The pane of magik.cfg: its text with what is wrong at its line, or a form of all keys."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from magik_tui import events as ev
+from magik_tui.core import State
+from magik_tui.core.config import (
+    ConfigFile,
+    ConfigSeen,
+    Drafted,
+    EditorAsked,
+    FormAsked,
+    KeyMoved,
+    KeySet,
+    Mistake,
+    RereadAsked,
+    SaveAsked,
+    VariantAsked,
+)
+from magik_tui.panes.base import Pane
+from magik_tui.text import clean, fit
+from magik_tui.widgets.ink import Line, Lines, Role
+from magik_tui.widgets.jsonarea import JsonArea
+from magik_tui.widgets.rows import Rows
+
+FOOT = 3  # lines for a mistake, or for the help of a key
+
+
+class Form(Rows):
+    """Every key of magik.cfg with its value; the default where the file does not have it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="config-form")
+        self._rows: tuple[tuple[str, str, bool], ...] = ()
+
+    def show(self, mine: ConfigFile) -> None:
+        """Draw the keys."""
+        self._rows, self.cursor = form_rows(mine.draft), mine.cursor
+        self.count = len(self._rows)
+        self.redraw()
+
+    def head(self) -> Line:
+        """Return the names of the columns."""
+        return ((fit("  key                      value", self.room), "head"),)
+
+    def row(self, index: int) -> Line:
+        """Return one key."""
+        key, value, given = self._rows[index]
+        role: Role = "cursor" if index == self.cursor else "text" if given else "dim"
+        return ((fit(f"{'*' if given else ' '} {key:<24} {clean(value)}", self.room), role),)
+
+    def key(self, index: int) -> tuple[str, str, bool]:
+        """Return the key of a row, its value as text, and whether the file has it."""
+        return self._rows[index]
+
+
+def form_rows(text: str) -> tuple[tuple[str, str, bool], ...]:
+    """Return (key, value as JSON, whether the file has it) for every key of the schema; a broken text gives the defaults."""
+    import json
+
+    from engine.config_schema import SCHEMA, find_key
+    from engine.errors import ConfigError
+    from engine.jsontext import Object, Source, read_json
+
+    given: dict[str, str] = {}
+    try:
+        top = read_json(Source(text, "magik.cfg"))
+        members = top.value.members if isinstance(top.value, Object) else ()
+    except ConfigError:
+        members = ()
+    for member in members:
+        found = find_key(member.key)
+        if found is not None:
+            given[found.name] = " ".join(text[member.value.offset : member.value.end].split())
+    rows = []
+    for key in SCHEMA:
+        default = "" if key.default is None else json.dumps(key.default)
+        rows.append((key.name, given.get(key.name, default), key.name in given))
+    return tuple(rows)
+
+
+class ConfigPane(Pane):
+    """The editor and the form; Esc leaves the text, so that single keys are commands again."""
+
+    DEFAULT_CSS = """
+    ConfigPane #config-head { height: 1; }
+    ConfigPane #config-text, ConfigPane #config-form { height: 1fr; border: none; padding: 0; }
+    ConfigPane #config-foot { height: 3; background: $surface; }
+    ConfigPane #config-form, ConfigPane Input { display: none; }
+    ConfigPane Input { height: 1; border: none; padding: 0 1; }
+    ConfigPane.-form #config-form { display: block; }
+    ConfigPane.-form #config-text { display: none; }
+    ConfigPane.-asking Input { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,i", "edit", "edit", id="config.edit", key_display="Enter", tooltip="Edit the text, or the value of the key"),
+        Binding("s", "save", "save", id="config.save", tooltip="Save magik.cfg"),
+        Binding("ctrl+o", "save", id="config.save_while_editing", show=False, tooltip="Save magik.cfg, in the text too", priority=True),
+        Binding("f", "form", "form", id="config.form", tooltip="The form instead of the text, or back"),
+        Binding("u", "undo", "undo", id="config.undo", tooltip="Undo the last edit"),
+        Binding("U", "redo", id="config.redo", show=False, tooltip="Redo it"),
+        Binding("v", "variant", "variant", id="config.variant", tooltip="The next variant (T40, T41, ...)"),
+        Binding("e", "editor", "$EDITOR", id="config.editor", tooltip="Edit it in $EDITOR"),
+        Binding("R", "reread", id="config.reread", show=False, tooltip="Read the file again and drop what was edited"),
+        Binding("x", "unset", id="config.unset", show=False, tooltip="Take the key out of the file"),
+        Binding("escape", "leave", id="config.leave", show=False, tooltip="Leave the text", priority=True),
+        Binding("j,down", "move(1)", id="config.next", show=False, tooltip="Next key, or a line down"),
+        Binding("k,up", "move(-1)", id="config.previous", show=False, tooltip="Previous key, or a line up"),
+        Binding("g,home", "go(0)", id="config.first", show=False, tooltip="To the beginning"),
+        Binding("G,end", "go(-1)", id="config.last", show=False, tooltip="To the end"),
+    ]
+
+    def __init__(self, *arguments: Any, **fields: Any) -> None:
+        super().__init__(*arguments, **fields)
+        self._taken = -1
+
+    def compose(self) -> ComposeResult:
+        """Return the head, text, form, the place for a value, and what is wrong."""
+        yield Lines(id="config-head")
+        yield JsonArea(id="config-text")
+        yield Form()
+        yield Input(compact=True)
+        yield Lines(id="config-foot")
+
+    def keys(self) -> Widget:
+        """Return what has the focus: a value being typed, else the pane itself, whose keys are commands."""
+        return self.query_one(Input) if self.has_class("-asking") else self
+
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return what can be done now."""
+        return (
+            ("config.save", "config.edit", "config.form")
+            if state.of(ConfigFile).dirty
+            else ("config.edit", "config.form", "config.variant")
+        )
+
+    def show(self, state: State) -> None:
+        """Draw the file; the first time it is in sight it is read."""
+        mine = state.of(ConfigFile)
+        if mine.saved is None and not mine.asked:
+            self.call_later(self.desk.dispatch, ConfigSeen())
+        area = self.query_one(JsonArea)
+        if mine.pushed != self._taken:
+            self._taken = mine.pushed
+            if area.text != mine.draft:
+                place = area.cursor_location
+                area.replace(mine.draft, (0, 0), area.document.end)  # an edit like any other: undo takes it back
+                area.move_cursor(place)
+        worst = next((m for m in mine.mistakes if m.level == "error"), None)
+        area.mark((worst.line - 1, worst.column - 1) if worst and worst.line else None)
+        self.set_class(mine.form, "-form")
+        self.query_one("#config-head", Lines).show((head_line(state, self.size.width),))
+        form = self.query_one(Form)
+        if mine.form:
+            form.show(mine)
+        self.query_one("#config-foot", Lines).show(self._foot(mine, form))
+
+    def _foot(self, mine: ConfigFile, form: Form) -> tuple[Line, ...]:
+        if mine.mistakes or not mine.form or not form.count:
+            return mistake_lines(mine.mistakes, self.size.width)
+        return help_lines(form.key(mine.cursor)[0], self.size.width)
+
+    def on_text_area_changed(self, message: TextArea.Changed) -> None:
+        """Take what was typed."""
+        if self.state.of(ConfigFile).saved is not None:
+            self.desk.dispatch(Drafted(message.text_area.text))
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Set the key of the form."""
+        key = self.query_one(Form).key(self.state.of(ConfigFile).cursor)[0]
+        self.desk.dispatch(KeySet(key, message.value))
+        self.action_leave()
+
+    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
+        """Choose the key that was clicked."""
+        self.desk.dispatch(KeyMoved(to=message.row))
+
+    def action_edit(self) -> None:
+        """Edit the text, or the value under the cursor of the form."""
+        mine = self.state.of(ConfigFile)
+        if not mine.form:
+            self.query_one(JsonArea).focus()
+            return
+        _, value, _ = self.query_one(Form).key(mine.cursor)
+        box = self.query_one(Input)
+        box.value, box.cursor_blink = value, False
+        self.add_class("-asking")
+        box.focus()
+
+    def action_leave(self) -> None:
+        """Leave the text or the value; where nothing is edited, Esc does what it does everywhere."""
+        if self.has_class("-asking") or self.query_one(JsonArea).has_focus:
+            self.remove_class("-asking")
+            self.focus()
+        else:
+            self.desk.dispatch(ev.CancelAsked())
+
+    def action_save(self) -> None:
+        """Save the file."""
+        self.desk.dispatch(SaveAsked())
+
+    def action_form(self) -> None:
+        """Change between form and text."""
+        self.desk.dispatch(FormAsked())
+
+    def action_undo(self) -> None:
+        """Undo the last edit."""
+        self.query_one(JsonArea).undo()
+
+    def action_redo(self) -> None:
+        """Redo it."""
+        self.query_one(JsonArea).redo()
+
+    def action_variant(self) -> None:
+        """Work on the next variant."""
+        self.desk.dispatch(VariantAsked(self.desk.clock()))
+
+    def action_editor(self) -> None:
+        """Edit it in the user's editor."""
+        self.desk.dispatch(EditorAsked())
+
+    def action_reread(self) -> None:
+        """Read the file again."""
+        self.desk.dispatch(RereadAsked())
+
+    def action_unset(self) -> None:
+        """Take the key under the cursor out of the file."""
+        mine = self.state.of(ConfigFile)
+        if mine.form:
+            self.desk.dispatch(KeySet(self.query_one(Form).key(mine.cursor)[0], ""))
+
+    def action_move(self, by: int) -> None:
+        """Move in the form, or scroll the text."""
+        if self.state.of(ConfigFile).form:
+            self.desk.dispatch(KeyMoved(by))
+        else:
+            self.query_one(JsonArea).scroll_relative(y=by, animate=False)
+
+    def action_go(self, place: int) -> None:
+        """Go to an end of the form or the text."""
+        if self.state.of(ConfigFile).form:
+            self.desk.dispatch(KeyMoved(to=place))
+        else:
+            area = self.query_one(JsonArea)
+            area.scroll_to(y=0 if place == 0 else area.max_scroll_y, animate=False)
+
+
+def head_line(state: State, width: int) -> Line:
+    """Return the path, the marks of what is not saved, and the variants."""
+    mine = state.of(ConfigFile)
+    if mine.saved is None:
+        return ((fit("Reading magik.cfg." if mine.asked else "", width), "dim"),)
+    mark = "! changed on disk " if mine.conflict else "* not saved " if mine.dirty else ""
+    stale = "  the table is older" if state.stale else ""
+    names = " ".join(f"[{n}]" if n == state.variant else n for n in map(clean, mine.variants)) if len(mine.variants) > 1 else ""
+    return ((mark, "warn"), (fit(f"{clean(mine.saved.path)}{stale}  {names}", max(0, width - len(mark))), "strong"))
+
+
+def mistake_lines(mistakes: tuple[Mistake, ...], width: int) -> tuple[Line, ...]:
+    """Return the first mistakes, as many as there is room for."""
+    if not mistakes:
+        return (((fit("No mistakes.", width), "dim"),),)
+    lines: list[Line] = []
+    for each in mistakes:
+        role: Role = "bad" if each.level == "error" else "warn"
+        where = f"line {each.line}, column {each.column}: " if each.line else ""
+        lines += [((part, role),) for part in textwrap.wrap(clean(where + each.text), max(20, width))]
+    if len(lines) > FOOT:
+        lines = [*lines[: FOOT - 1], ((f"and {len(lines) - FOOT + 1} lines more", "dim"),)]
+    return tuple(lines)
+
+
+def help_lines(name: str, width: int) -> tuple[Line, ...]:
+    """Return what a key means and what is legal."""
+    from engine.config_schema import BY_NAME
+
+    key = BY_NAME[name]
+    legal = f" One of {', '.join(key.choices)}." if key.choices else ""
+    limits = f" {key.low} to {key.high}." if key.low is not None and key.high is not None else ""
+    return tuple(((part, "text"),) for part in textwrap.wrap(f"{name}: {key.help}{legal}{limits}", max(20, width))[:FOOT])
+
+
+PANE = ConfigPane

@@ -1,0 +1,193 @@
+"""magik.cfg on the screen: mistakes at their line as one types, form, undo, saving that loses nobody's edit, variants, $EDITOR."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from magik_tui import wire
+from magik_tui.core import State, update
+from magik_tui.core.config import ConfigChanged, ConfigFile, Drafted, KeySet, SaveAsked, Text, VariantAsked, mistakes_of
+from magik_tui.panes.config import form_rows
+from magik_tui.widgets.jsonarea import JsonArea, highlights
+
+Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+TEXT = '{\n  "SOC": "T40",\n  "MEAN": [127]\n}\n'
+
+
+def live(app: Any, talk: Talk, size: tuple[int, int] = (100, 30)) -> None:
+    async def main() -> None:
+        try:
+            async with app.run_test(size=size) as pilot:
+                await app.until(lambda s: s.phase == "done")
+                await pilot.press("1")
+                await app.until(lambda s: s.of(ConfigFile).saved is not None)
+                await pilot.pause()
+                await talk(app, pilot)
+        finally:
+            await app.bridge.close()
+
+    asyncio.run(main())
+
+
+def read(text: str = TEXT, version: str = "1") -> State:
+    return State("p", worker="ready").put(ConfigFile(saved=Text("magik.cfg", text, version), draft=text))
+
+
+def answer(state: State, value: dict[str, Any]) -> State:
+    return update(state, wire.Result(value, id=state.last_id))[0]
+
+
+def test_a_mistake_is_told_at_its_line_as_it_is_typed(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        assert '2      "SOC": "T40",' in "\n".join(app.text())
+        await pilot.press("i", "x")
+        await app.until(lambda s: bool(s.of(ConfigFile).mistakes))
+        await pilot.pause()
+        text = "\n".join(app.text())
+        assert "line 1, column 1: expected" in text
+        assert "* not saved" in text
+        await pilot.press("escape", "u")
+        await app.until(lambda s: not s.of(ConfigFile).dirty)
+        await pilot.press("U")
+        await app.until(lambda s: s.of(ConfigFile).dirty)
+
+    live(watched("good"), talk)
+
+
+def test_keys_are_letters_while_the_text_is_edited_and_commands_after_esc(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("i", "q", "2", "z", "ctrl+o")
+        state = await app.until(lambda s: not s.of(ConfigFile).dirty)
+        assert state.of(ConfigFile).saved.text.startswith("q2z{")
+        await pilot.press("escape", "2")
+        await pilot.pause()
+        assert "heatmap" in app.focused.id
+
+    live(watched("good"), talk)
+
+
+def test_the_form_sets_a_key_and_leaves_the_rest(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("f")
+        await pilot.pause()
+        text = "\n".join(app.text())
+        assert '* SOC                      "T40"' in text
+        assert "SOC: The chip the model will run on. One of T40, T41, A1, X2500." in text
+        await pilot.press("enter", *["backspace"] * 5, *"T41", "enter", "s")
+        state = await app.until(lambda s: '"T41"' in s.of(ConfigFile).saved.text)
+        assert state.of(ConfigFile).saved.text.replace("T41", "T40").count('"MEAN": [127]') == 1
+        await pilot.press("x")
+        await app.until(lambda s: "SOC" not in s.of(ConfigFile).draft)
+        await pilot.press("u")
+        await app.until(lambda s: not s.of(ConfigFile).dirty)
+
+    live(watched("good"), talk)
+
+
+def test_the_other_variant(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        assert "[t40] t41" in "\n".join(app.text())
+        await pilot.press("v")
+        await app.until(lambda s: s.variant == "t41" and s.phase == "done" and s.run > 1)  # the table is made anew
+
+    live(watched("good"), talk)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+def test_hostile_text_stays_text(watched: Any, size: tuple[int, int]) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for key in ("i", "escape", "f", "j", "G"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert all(line.isprintable() for line in app.text())
+
+    live(watched("hostile"), talk, size)
+
+
+def test_the_user_s_own_editor(watched: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text("import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text().replace('127', '128'))")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    from magik_tui.deeds import editor
+
+    class Suspends:
+        def suspend(self) -> Any:
+            import contextlib
+
+            return contextlib.nullcontext()
+
+    from magik_tui.core.config import OpenEditor, Taken
+
+    assert asyncio.run(editor._open(Suspends(), OpenEditor("[127]"))) == Taken("[128]")  # type: ignore[arg-type]
+    state, _ = update(read(), Taken(TEXT.replace("127", "128")))
+    assert state.of(ConfigFile).dirty
+    assert state.of(ConfigFile).pushed == 1
+
+
+def test_a_conflict_is_told_and_saving_again_writes_over(layers: Any) -> None:
+    state, _ = update(read(), Drafted("{}"))
+    state, effects = update(state, SaveAsked())
+    assert effects[0].request["version"] == "1"
+    state, _ = update(state, wire.Error("Conflict", "changed", id=state.last_id))
+    assert state.of(ConfigFile).conflict
+    assert state.of(ConfigFile).draft == "{}"
+    state, effects = update(state, SaveAsked())
+    assert effects[0].request["do"] == "read"
+    state, effects = update(state, wire.Result({"path": "p", "text": "[]", "version": "7"}, id=state.last_id))
+    assert (effects[0].request["text"], effects[0].request["version"]) == ("{}", "7")
+    state = answer(state, {"path": "p", "version": "8"})
+    assert not state.of(ConfigFile).conflict
+    assert not state.of(ConfigFile).dirty
+
+
+def test_a_change_on_disk_is_followed_only_by_an_untouched_draft() -> None:
+    _, effects = update(read(), ConfigChanged())
+    assert [e.request["do"] for e in effects] == ["read"]
+    state, _ = update(read(), Drafted("{ }"))
+    assert update(state, ConfigChanged())[1] == ()
+
+
+def test_a_value_that_makes_no_sense_changes_nothing() -> None:
+    state, _ = update(read(), KeySet("QUANT_FEATURE_BIT", '"many"'))
+    assert state.note is not None
+    assert state.note.level == "error"
+    assert state.of(ConfigFile).draft == TEXT
+
+
+def test_an_edit_is_not_lost_to_another_variant() -> None:
+    state, _ = update(read(), wire.Hello(1, variants=("a", "b"), variant="a"))
+    state, _ = update(state, Drafted("{ }"))
+    assert all(getattr(e, "request", {}).get("do") != "variant" for e in update(state, VariantAsked(0.0))[1])
+
+
+def test_mistakes_have_places() -> None:
+    (found,) = mistakes_of('{"SOC": "T40",}')
+    assert (found.level, found.line, found.column) == ("error", 1, 14)
+    (odd,) = mistakes_of('{"QUANT_BATASET_SIZE": 3}')
+    assert (odd.level, odd.line) == ("warning", 1)
+
+
+def test_tokens_of_a_line() -> None:
+    line = '  "层": ["a\\"b", -1.5e3, true]'
+    kinds = [(line.encode()[a:b].decode(), kind) for a, b, kind in highlights(line)]
+    assert kinds == [('"层"', "key"), ('"a\\"b"', "string"), ("-1.5e3", "number"), ("true", "word")]
+
+
+def test_a_form_of_a_broken_text_shows_defaults() -> None:
+    rows = {key: (value, given) for key, value, given in form_rows("{")}
+    assert rows["QUANT_WEIGHT_BIT"] == ("8", False)
+    assert {k: v for k, v, g in form_rows(TEXT) if g} == {"SOC": '"T40"', "MEAN": "[127]"}
+
+
+def test_the_editor_draws_what_was_marked() -> None:
+    area = JsonArea(id="x")
+    area.text = '{"a": 1,}'
+    area.mark((0, 7))
+    assert (7, 8, "mistake") in area._highlights[0]
