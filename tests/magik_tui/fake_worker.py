@@ -9,6 +9,7 @@ garbage (lines that are none), silent (never says hello), long (one line of mega
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import math
 import os
@@ -65,6 +66,14 @@ def measured(base: dict[str, Any], layer: int, layers: int, samples: list[str]) 
     }  # fmt: skip
 
 
+def samples_of(mode: str, count: int) -> dict[str, Any]:
+    known = [{"name": f"cat_{i:03d}.jpg", "files": [f"/home/me/debug/cat_{i:03d}.jpg"], "picture": True, "fault": ""} for i in range(count)]
+    taken = HOSTILE if mode == "hostile" else ("a.png", "b.png")
+    others = [{"name": n, "files": [n], "picture": True, "fault": "mostly black" if i == 1 else ""} for i, n in enumerate(taken)]
+    said = ["2 samples, 10 to 200 are advised", *(taken if mode == "hostile" else ())]
+    return {"sets": {"QUANT_DATASET_PATH": {"samples": others, "warnings": said}, "DEBUG_PATH": {"samples": known, "warnings": []}}}
+
+
 class Worker:
     def __init__(self, options: argparse.Namespace) -> None:
         self.mode, self.pause, self.options = options.mode, options.pause, options
@@ -100,6 +109,11 @@ class Worker:
                 self.say(id=id_, event="result", value={})
             elif do == "runs":
                 self.runs_asked(id_, request)
+            elif do == "data":
+                self.say(id=id_, event="result", value=samples_of(self.mode, self.options.samples))
+            elif do == "thumbnail":
+                pixels = bytes(v for i in range(24 * 18) for v in (i % 256, (7 * i) % 256, 90))
+                self.say(id=id_, event="result", value={"width": 24, "height": 18, "rgb": base64.b64encode(pixels).decode()})
             elif do in ("read", "write", "variant"):
                 self.file_asked(id_, request)
 

@@ -1,0 +1,167 @@
+"""The room of the samples: the sets with what is odd about each sample, and small pictures of those one looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from magik_tui import events as ev
+from magik_tui.core.requests import Reply, ask
+from magik_tui.core.state import State, Step, on
+
+SIDE = 48  # pixels of a picture's longer side: two of them stand in a cell
+KEPT = 64  # pictures that are remembered
+SETS = ("DEBUG_PATH", "QUANT_DATASET_PATH", "WEIGHT_CORRECT_PATH", "FEATURE_CORRECT_PATH")
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One sample: its files, whether it is a picture, and what is wrong with that."""
+
+    name: str
+    files: tuple[str, ...] = ()
+    picture: bool = False
+    fault: str = ""
+
+
+class Samples(msgspec.Struct, frozen=True):
+    """One set."""
+
+    samples: tuple[Sample, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Sets(msgspec.Struct, frozen=True):
+    """The answer to `data`."""
+
+    sets: dict[str, Samples] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A small picture: pixels row by row, three bytes each."""
+
+    width: int = 0
+    height: int = 0
+    rgb: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: the head of a set (no sample), or a sample of it; `index` is its place in the set."""
+
+    key: str
+    sample: Sample | None = None
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The slice of this room. `entries` are the rows, `pictures` what was asked for, by file (None: on its way, or there is none)."""
+
+    sets: Sets | None = None
+    entries: tuple[Entry, ...] = ()
+    cursor: int = 0
+    pictures: Mapping[str, Picture | None] = field(default_factory=dict)
+    asked: bool = False
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The row under the cursor."""
+        return self.entries[self.cursor] if self.cursor < len(self.entries) else None
+
+
+class DataSeen(ev.Event, frozen=True):
+    """The sets are in sight: they shall be there."""
+
+
+class DataChanged(ev.Event, frozen=True):
+    """Pictures or the configuration changed on disk."""
+
+
+class SampleMoved(ev.Event, frozen=True):
+    """The cursor goes `by` rows down, or `to` a place."""
+
+    by: int = 0
+    to: int | None = None
+
+
+class PictureWanted(ev.Event, frozen=True):
+    """The picture of the sample under the cursor is in sight."""
+
+
+class OddAsked(ev.Event, frozen=True):
+    """The cursor goes to the next sample with a fault."""
+
+
+def _list(state: State) -> Step:
+    state = state.put(replace(state.of(Data), asked=True))
+    fields = {"set": list(state.settings)} if state.settings else {}
+    return ask(state, "data", fields, then=_listed, value=Sets, label="looking at the samples")
+
+
+def _listed(state: State, reply: Reply) -> Step:
+    data = replace(state.of(Data), asked=False)
+    if reply.done:
+        rows = tuple(_entries(reply.said))
+        return state.put(replace(data, sets=reply.said, entries=rows, cursor=min(data.cursor, max(0, len(rows) - 1)))), ()
+    return (state.put(replace(data, sets=data.sets or Sets())).noted("error", reply.error) if reply.failed else state), ()
+
+
+def _entries(found: Sets) -> list[Entry]:
+    rows: list[Entry] = []
+    for key in (*SETS, *(k for k in found.sets if k not in SETS)):
+        if key in found.sets and found.sets[key].samples:
+            rows += [Entry(key), *(Entry(key, s, i) for i, s in enumerate(found.sets[key].samples))]
+    return rows
+
+
+@on(DataSeen)
+def _seen(state: State, event: DataSeen) -> Step:
+    data = state.of(Data)
+    return (state, ()) if data.asked or data.sets is not None else _list(state)
+
+
+@on(DataChanged)
+def _changed(state: State, event: DataChanged) -> Step:
+    data = state.of(Data)
+    return (state, ()) if data.asked or data.sets is None else _list(state.put(replace(data, pictures={})))
+
+
+@on(SampleMoved)
+def _moved(state: State, event: SampleMoved) -> Step:
+    data = state.of(Data)
+    count = len(data.entries)
+    place = data.cursor + event.by if event.to is None else event.to % count if count else 0
+    return state.put(replace(data, cursor=max(0, min(place, count - 1)))), ()
+
+
+@on(OddAsked)
+def _odd(state: State, event: OddAsked) -> Step:
+    data = state.of(Data)
+    places = [*range(data.cursor + 1, len(data.entries)), *range(data.cursor + 1)]
+    found = next((p for p in places if (entry := data.entries[p]).sample is not None and entry.sample.fault), None)
+    if found is None:
+        return state.noted("info", "no sample looks odd"), ()
+    return state.put(replace(data, cursor=found)), ()
+
+
+@on(PictureWanted)
+def _wanted(state: State, event: PictureWanted) -> Step:
+    data = state.of(Data)
+    sample = data.chosen.sample if data.chosen else None
+    if sample is None or not sample.picture or not sample.files or sample.files[0] in data.pictures:
+        return state, ()
+    file = sample.files[0]
+    kept = dict(list(data.pictures.items())[-KEPT:])
+    state = state.put(replace(data, pictures={**kept, file: None}))
+    fields = {"file": file, "side": SIDE, **({"set": list(state.settings)} if state.settings else {})}
+    return ask(state, "thumbnail", fields, then=_pictured, value=Picture, tag=file, label="a picture")
+
+
+def _pictured(state: State, reply: Reply) -> Step:
+    data = state.of(Data)
+    if not reply.done:
+        return state, ()
+    return state.put(replace(data, pictures={**data.pictures, reply.request.tag: reply.said})), ()

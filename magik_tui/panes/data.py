@@ -1,0 +1,194 @@
+"""The pane of the samples: every set, what is odd about a sample, its worst layer, and a small picture."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+
+from magik_tui.core import State
+from magik_tui.core.data import Data, DataSeen, Entry, OddAsked, PictureWanted, SampleMoved
+from magik_tui.core.places import PaneChosen
+from magik_tui.events import ColumnMoved, MovedTo
+from magik_tui.panes.base import Pane
+from magik_tui.text import clean, fit, fixed
+from magik_tui.widgets.ink import Line, Lines, Role
+from magik_tui.widgets.rows import Rows
+from magik_tui.widgets.thumb import Thumb
+
+MEASURED = "DEBUG_PATH"
+REST = 0.15  # seconds that the cursor rests before a picture is asked for
+SAID = 3  # lines of warnings
+
+
+class SampleList(Rows):
+    """The sets and their samples."""
+
+    def __init__(self) -> None:
+        super().__init__(id="data")
+        self._state: State | None = None
+
+    def show(self, state: State) -> None:
+        """Draw the list."""
+        data = state.of(Data)
+        self._state, self.count, self.cursor = state, len(data.entries), data.cursor
+        self.redraw()
+
+    def head(self) -> Line:
+        """Return the names of the columns."""
+        return ((fit("  sample                     cosine  worst layer", self.room), "head"),)
+
+    def row(self, index: int) -> Line:
+        """Return a set's head, or a sample."""
+        if self._state is None:
+            return ()
+        entry = self._state.of(Data).entries[index]
+        role: Role = "cursor" if index == self.cursor else "strong" if entry.sample is None else "warn" if entry.sample.fault else "text"
+        return ((fit(entry_text(self._state, entry), self.room), role),)
+
+
+def entry_text(state: State, entry: Entry) -> str:
+    """Return one row as text; of a measured sample its worst layer and that cosine."""
+    data = state.of(Data)
+    if entry.sample is None:
+        found = data.sets.sets[entry.key] if data.sets else None
+        count = len(found.samples) if found else 0
+        odd = sum(bool(s.fault) for s in found.samples) if found else 0
+        said = f", {odd} look odd" if odd else ""
+        return f"{clean(entry.key)}  {count} samples{said}"
+    name = clean(entry.sample.name)
+    text = f"  {fit(name, 26)}"
+    if entry.key == MEASURED:
+        worst = worst_layer(state, entry)
+        if worst is not None:
+            text += f" {fixed(worst[1])}  {clean(state.table.rows[worst[0]].name)}"
+    return f"{text}  {clean(entry.sample.fault)}" if entry.sample.fault else text
+
+
+def worst_layer(state: State, entry: Entry) -> tuple[int, float] | None:
+    """Return the row and cosine of the layer that does worst on a measured sample, None while (or where) it is not measured."""
+    table = state.table
+    name = entry.sample.name if entry.sample else ""
+    if name not in table.samples:
+        return None
+    column = table.columns[table.samples.index(name)]
+    known = [(row, value) for row, value in enumerate(column or ()) if value is not None]
+    return min(known, key=lambda each: each[1]) if known else None
+
+
+class DataPane(Pane):
+    """The samples; Enter goes to the worst layer of the one under the cursor."""
+
+    DEFAULT_CSS = """
+    DataPane #data-said { height: 0; background: $surface; }
+    DataPane #data-body { height: 1fr; layout: horizontal; }
+    DataPane #data { width: 1fr; height: 1fr; }
+    DataPane #data-picture { width: 0; height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "worst", "worst layer", id="data.worst", key_display="Enter", tooltip="Go to the worst layer of this sample"),
+        Binding("n", "odd", "odd", id="data.odd", tooltip="Next sample that looks odd"),
+        Binding("p", "picture", "picture", id="data.picture", tooltip="Show or hide the picture"),
+        Binding("j,down", "move(1)", id="data.next", show=False, tooltip="Next sample"),
+        Binding("k,up", "move(-1)", id="data.previous", show=False, tooltip="Previous sample"),
+        Binding("pagedown", "page(1)", id="data.page_next", show=False, tooltip="A page down"),
+        Binding("pageup", "page(-1)", id="data.page_previous", show=False, tooltip="A page up"),
+        Binding("g,home", "go(0)", id="data.first", show=False, tooltip="First sample"),
+        Binding("G,end", "go(-1)", id="data.last", show=False, tooltip="Last sample"),
+    ]
+
+    pictured = True
+
+    def compose(self) -> ComposeResult:
+        """Return the warnings, the list and the picture."""
+        yield Lines(id="data-said")
+        with Container(id="data-body"):
+            yield SampleList()
+            yield Thumb(id="data-picture")
+
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return what can be done with a sample."""
+        return ("data.worst", "data.odd", "data.picture") if state.of(Data).entries else ()
+
+    def show(self, state: State) -> None:
+        """Draw the samples; the first time they are in sight they are asked for."""
+        data = state.of(Data)
+        if data.sets is None and not data.asked:
+            self.call_later(self.desk.dispatch, DataSeen())
+        said = said_lines(data, self.size.width)
+        box = self.query_one("#data-said", Lines)
+        if box.styles.height is None or box.styles.height.value != len(said):
+            box.styles.height = len(said)
+        box.show(said)
+        self.query_one(SampleList).show(state)
+        self._show_picture(data)
+
+    def _show_picture(self, data: Data) -> None:
+        thumb = self.query_one(Thumb)
+        width = min(48, self.size.width // 3) if self.pictured and self.size.width >= 60 else 0
+        if thumb.styles.width is None or thumb.styles.width.value != width:
+            thumb.styles.width = width
+        sample = data.chosen.sample if data.chosen else None
+        file = sample.files[0] if sample and sample.picture and sample.files else ""
+        if width and file and file not in data.pictures:
+            self.set_timer(REST, lambda: self._rested(file))
+        thumb.show(data.pictures.get(file))
+
+    def _rested(self, file: str) -> None:
+        """Ask for the picture if the cursor is still on it."""
+        chosen = self.state.of(Data).chosen
+        if chosen is not None and chosen.sample is not None and file in chosen.sample.files:
+            self.desk.dispatch(PictureWanted())
+
+    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
+        """Move the cursor to the sample that was clicked."""
+        self.desk.dispatch(SampleMoved(to=message.row))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        self.desk.dispatch(SampleMoved(by))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.desk.dispatch(SampleMoved(by * self.query_one(SampleList).page))
+
+    def action_go(self, place: int) -> None:
+        """Move the cursor to a place."""
+        self.desk.dispatch(SampleMoved(to=place))
+
+    def action_odd(self) -> None:
+        """Go to the next sample that looks odd."""
+        self.desk.dispatch(OddAsked())
+
+    def action_picture(self) -> None:
+        """Show or hide the picture."""
+        self.pictured = not self.pictured
+        self.show(self.state)
+
+    def action_worst(self) -> None:
+        """Go to the worst layer of the sample in the heatmap."""
+        chosen = self.state.of(Data).chosen
+        worst = worst_layer(self.state, chosen) if chosen else None
+        if chosen is None or chosen.sample is None or worst is None:
+            return
+        column = self.state.table.samples.index(chosen.sample.name)
+        for event in (MovedTo(worst[0]), ColumnMoved(column - self.state.column), PaneChosen("heatmap")):
+            self.desk.dispatch(event)
+
+
+def said_lines(data: Data, width: int) -> tuple[Line, ...]:
+    """Return the warnings of the picture check, as many as there is room for."""
+    if data.sets is None:
+        return ((("Looking at the samples.", "dim"),),)
+    if not data.entries:
+        return ((("No samples: magik.cfg names no QUANT_DATASET_PATH and no DEBUG_PATH that can be read.", "warn"),),)
+    texts = [f"{key}: {text}" for key, found in data.sets.sets.items() for text in found.warnings]
+    lines = [part for text in (*texts, *data.sets.warnings) for part in textwrap.wrap(clean(text), max(20, width))]
+    shown = lines if len(lines) <= SAID else [*lines[: SAID - 1], f"and {len(lines) - SAID + 1} lines more; the log has them"]
+    return tuple(((line, "warn"),) for line in shown)
+
+
+PANE = DataPane

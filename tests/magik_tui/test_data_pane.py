@@ -1,0 +1,81 @@
+"""The samples on the screen: sets, what is odd, the worst layer of each, small pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from magik_tui.core.data import Data, Picture
+from magik_tui.core.places import Places
+from magik_tui.widgets.thumb import palette, row
+
+Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+
+
+def live(app: Any, talk: Talk, size: tuple[int, int] = (110, 30)) -> None:
+    async def main() -> None:
+        try:
+            async with app.run_test(size=size) as pilot:
+                await app.until(lambda s: s.phase == "done")
+                await pilot.press("6")
+                await app.until(lambda s: s.of(Data).sets is not None)
+                await pilot.pause()
+                await talk(app, pilot)
+        finally:
+            await app.bridge.close()
+
+    asyncio.run(main())
+
+
+def test_sets_samples_and_their_worst_layers(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        text = "\n".join(app.text())
+        assert "QUANT_DATASET_PATH: 2 samples, 10 to 200 are advised" in text
+        assert "DEBUG_PATH  12 samples" in text
+        await pilot.press("j", "enter")
+        state = await app.until(lambda s: s.of(Places).focus == "heatmap")
+        column = [c for c in state.table.columns[0] if c is not None]
+        assert state.table.cell(state.cursor, 0) == min(column)
+
+    live(watched("good"), talk)
+
+
+def test_the_next_odd_sample_and_its_picture(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("n")
+        state = await app.until(lambda s: any(p is not None for p in s.of(Data).pictures.values()))
+        assert state.of(Data).chosen.sample.fault == "mostly black"
+        await pilot.pause()
+        assert sum("▀" in line for line in app.text()) >= 5
+        await pilot.press("p")
+        await pilot.pause()
+        assert "▀" not in "\n".join(app.text())
+
+    live(watched("good"), talk)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+def test_hostile_samples_stay_text(watched: Any, size: tuple[int, int]) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for key in ("G", "k", "k", "n", "pageup"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert all(line.isprintable() for line in app.text())
+
+    live(watched("hostile"), talk, size)
+
+
+def test_pixels_become_the_nearest_of_256_colours() -> None:
+    assert (palette(0, 0, 0), palette(255, 255, 255), palette(255, 0, 0), palette(0, 135, 255)) == (16, 231, 196, 33)
+    assert 232 <= palette(128, 130, 127) <= 255
+
+
+def test_neighbours_of_one_colour_are_one_segment() -> None:
+    red = Picture(4, 2, bytes((255, 0, 0)) * 8)
+    assert [s.text for s in row(red, 0, 10, 5, plain=False)] == ["▀▀▀▀"]
+    assert row(red, 1, 10, 5, plain=False) == []
+    assert [s.text for s in row(Picture(2, 2, bytes(12)), 0, 9, 9, plain=True)] == ["  "]
