@@ -124,6 +124,10 @@ class Lab:
         """Return the network that a plan makes, as it is simulated."""
         return self._network(plan)[1]
 
+    def course(self, plan: Plan) -> Course:
+        """Return that network as steps."""
+        return self._network(plan)[2]
+
     def _network(self, plan: Plan) -> tuple[Resolved, Quantized, Course]:
         resolved = self.resolve(plan)
         key = repr((sorted(resolved.choices.items()), self.config.weight_fake_quant, self.config.feature_fake_quant))
