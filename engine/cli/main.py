@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.guard import guarded
-from engine.cli.options import project_options
+from engine.cli.options import project_options, search_options
 from engine.errors import EXIT_DONE, Cancelled, UsageError, nearest
 from engine.version import VERSION
 
@@ -80,6 +80,41 @@ def watch(project: Path, as_json: bool, settings: tuple[str, ...], variant: str 
     from engine.cli.watch import watch_project
 
     watch_project(project, as_json=as_json, settings=settings, variant=variant, jobs=jobs)
+
+
+@cli.command()
+@search_options
+@click.option("--target", type=float, metavar="VALUE", help="What the metric has to reach: 0.99 by default, 20 for sqnr (dB).")
+@click.option("--metric", metavar="METRIC", help="cosine_avg (default), cosine_min, sqnr, or a command that judges each step.")
+@click.option("--at", metavar="NODE", help="Judge at this node instead of the network's outputs.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds a command has for one step (600).")
+@click.option("--apply", is_flag=True, help="Write what was found to QUANT_NODE_SKIP in magik.cfg; the rest of the file stays as it is.")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="LOG", help="Take the marks in an edited log and ask for the rest.")
+@click.option("--resume/--fresh", default=True, help="Go on where the same bisection was stopped (default), or begin again.")
+def bisect(
+    project: Path,
+    as_json: bool,
+    settings: tuple[str, ...],
+    variant: str | None,
+    jobs: int,
+    scheduler: str,
+    apply: bool,
+    timeout: float | None,
+    resume: bool,
+    **options: Any,
+) -> int:
+    """Find the smallest set of operators of PROJECT that has to stay in float.
+
+    Operator types first, then the nodes of the guilty ones; what is found is checked: with any of it quantized again, the target is
+    missed. A command as metric reads the report of each step on its standard input and finds the outputs of the network in the folder
+    $MAGIK_OUTPUTS; exit code 0 means good, 125 cannot tell, any other below 128 bad.
+    """
+    from engine.bisection.wanted import TIMEOUT, Wanted
+    from engine.cli.bisect import bisect_project
+
+    wanted = Wanted(timeout=timeout or TIMEOUT, fresh=not resume, **options)
+    where = {"settings": settings, "variant": variant, "jobs": jobs, "scheduler": scheduler}
+    return bisect_project(project, wanted, as_json=as_json, apply=apply, **where)
 
 
 if __name__ == "__main__":

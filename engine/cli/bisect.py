@@ -1,0 +1,121 @@
+"""`magik-tui bisect`: the culprits on stdout, the search on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.guard import complain, say
+from engine.cli.session import opened
+from engine.errors import EXIT_DONE, Cancelled
+from engine.jsontext import printable
+from engine.messages import to_line
+
+if TYPE_CHECKING:
+    from engine.bisection.hunt import Hunt
+    from engine.bisection.wanted import Wanted
+
+PROGRAM = "magik-tui"
+
+
+def bisect_project(path: Path, wanted: Wanted, *, as_json: bool, apply: bool, **where: Any) -> int:
+    """Bisect a project, print what came out, and write it to its configuration if asked; `where` are the options of `opened`."""
+    from engine.bisection.hunt import bisect
+
+    try:
+        with opened(path, **where) as lab:
+            hunt = bisect(lab, wanted)
+            document = hunt.document()
+            lines = [] if as_json else report_lines(hunt, document)
+            if apply:
+                said = applied(lab.job.config_path, document["config"])
+                lines.append(said)
+                if where["settings"]:
+                    complain(PROGRAM, f"found with --set {' --set '.join(where['settings'])}, which the configuration does not say")
+    except Cancelled as stop:
+        if stop.hint:
+            complain(PROGRAM, stop.hint)
+        raise
+    say(to_line(document) if as_json else "".join(line + "\n" for line in lines))
+    return EXIT_DONE
+
+
+def applied(file: Path, config: dict[str, list[str]]) -> str:
+    """Write the skipped types and nodes to a configuration, all else as it is, and return what was done."""
+    from engine.config import load_config
+    from engine.export.config_file import edit_config
+
+    before, _ = load_config(file)
+    changes = {key: value for key, value in config.items() if list(getattr(before, key.lower())) != value}
+    changed = edit_config(file, changes)
+    name = printable(str(file), 300)
+    return f"wrote {name}: {', '.join(changes)}" if changed else f"{name} says so already"
+
+
+def report_lines(hunt: Hunt, document: dict[str, Any]) -> list[str]:
+    """Return the culprits as a table with their evidence, and what to do about them."""
+    from engine.bisection.telling import counted
+
+    steps = counted(document["evaluations"], "evaluation")
+    log = f"log {printable(hunt.log, 300)}"
+    if not document["culprits"]:
+        value = "" if document["baseline"] is None else f", {document['metric']} {_figure(hunt, document['baseline'])}"
+        return [f"nothing has to stay in float: the network is good as it is{value} ({steps})", log]
+    rows = [("must stay in float", "type", "quantized again", "local error")]
+    for culprit in document["culprits"]:
+        evidence = culprit["evidence"]
+        again = _figure(hunt, evidence["before"]) + ("" if evidence["mark"] == "bad" else f" ({evidence['mark']})")
+        rows.append((printable(culprit["name"], 300), culprit["op"], again, f"{evidence['local_error']:.5f}"))
+    return [*_table(rows), *_verdict(hunt, document, steps), *_advice(hunt, document), log]
+
+
+def _figure(hunt: Hunt, value: float | None) -> str:
+    from engine.bisection.telling import figure
+
+    return "-" if value is None else figure(value, hunt.goal.metric)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [
+                *(cell.ljust(w) for cell, w in zip(row[:2], widths[:2], strict=True)),
+                *(cell.rjust(w) for cell, w in zip(row[2:], widths[2:], strict=True)),
+            ]
+        )
+        for row in rows
+    ]
+
+
+def _verdict(hunt: Hunt, document: dict[str, Any], steps: str) -> list[str]:
+    from engine.bisection.telling import counted
+
+    count = counted(len(document["culprits"]), "operator")
+    kinds = ", ".join(document["culprit_types"])
+    before, after = _figure(hunt, document["baseline"]), _figure(hunt, document["healed"])
+    target = "" if document["target"] is None else f", target {_figure(hunt, document['target'])}"
+    lines = [f"{count} ({kinds}) in float: {document['metric']} {before} -> {after}{target}; {steps}"]
+    if document["minimal"]:
+        which = "it" if len(document["culprits"]) == 1 else "any one of them"
+        lines.append(f"checked: with {which} quantized again the network is bad")
+    else:
+        lines.append("not all of it could be checked: of some the judge could not tell")
+    if document["interacting"]:
+        lines.append("errors interact in this network: now and then more in float was worse, so another set may do as well")
+    return lines
+
+
+def _advice(hunt: Hunt, document: dict[str, Any]) -> list[str]:
+    """Return what may be done now: skip the culprits, or give them more bits, with how that does."""
+    from json import dumps
+
+    names = dumps(document["config"]["QUANT_NODE_SKIP"], ensure_ascii=True)
+    lines = ["", f'to skip them: --apply, or in magik.cfg  "QUANT_NODE_SKIP": {names}']
+    widened = hunt.widened()
+    if widened is not None:
+        bits, answer = widened
+        verdict = "good as well" if answer.mark == "good" else "not enough"
+        lines.append(f"to keep them quantized: with features of {bits} bits it is {_figure(hunt, answer.value)}, {verdict}")
+    return lines
