@@ -208,5 +208,5 @@ def _news(line: bytes) -> News | None:
 
 
 def write_line(request: dict[str, Any]) -> bytes:
-    """Return `request` as one line of UTF-8 JSON with its newline."""
-    return msgspec.json.encode(request) + b"\n"
+    """Return `request` as one line of ASCII JSON with its newline: names of files may hold what UTF-8 cannot say."""
+    return json.dumps(request).encode("ascii") + b"\n"
