@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from engine.errors import UsageError, nearest
 
@@ -18,9 +19,16 @@ from engine.errors import UsageError, nearest
 @click.command("open")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 @click.option("--variant", metavar="NAME", help="Which SOC's configuration to open, where the project has several.")
+@click.option("--theme", metavar="NAME|FILE", default="", help="Colours: default, light, ansi (the terminal's 16), mono, or your own.")
+@click.option("--keymap", metavar="NAME|FILE", default="", help="Keys: default, vim, tmux-safe, or your own.")
+@click.option("--layout", metavar="NAME|FILE", default="", help="Where the panes stand: small, wide, broad, single, or your own.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, so that it can select text.")
+@click.option("--low-bandwidth", is_flag=True, help="At most one frame a second, no more than 256 colours, digits for cells.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable.")
 @click.pass_context
-def open_workbench(context: click.Context, project: Path, variant: str | None, settings: tuple[str, ...]) -> int:
+def open_workbench(
+    context: click.Context, /, project: Path, variant: str | None, settings: tuple[str, ...], no_mouse: bool, **wishes: str | bool
+) -> int:
     """Open the workbench on PROJECT (the current folder by default); the word "open" may be left out."""
     if not project.exists():
         group = context.parent.command if context.parent else None
@@ -35,8 +43,9 @@ def open_workbench(context: click.Context, project: Path, variant: str | None, s
         message = f"the workbench needs a terminal that can move its cursor, and {said}"
         raise UsageError(message, hint=f"magik-tui run {project} prints the same table")
     from magik_tui.app import run
+    from magik_tui.opening import Wishes
 
-    return run(project, variant=variant, settings=settings)
+    return run(project, variant=variant, settings=settings, mouse=not no_mouse, wishes=msgspec.convert(wishes, Wishes))
 
 
 def with_default_command(group: click.Group, arguments: Sequence[str]) -> list[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import Any, ClassVar
 
-from engine.errors import EXIT_INTERRUPTED
+from engine.errors import EXIT_INTERRUPTED, MagikError
 from magik_tui import terminal
 
 terminal.quiet_textual()
@@ -27,15 +29,19 @@ from magik_tui import events as ev  # noqa: E402
 from magik_tui import wire  # noqa: E402
 from magik_tui.bridge import Bridge, engine_command, engine_environment  # noqa: E402
 from magik_tui.core import State, update  # noqa: E402
-from magik_tui.core.places import Places, Resized  # noqa: E402
+from magik_tui.core.asking import Prompt  # noqa: E402
+from magik_tui.core.looking import Complained, Looks  # noqa: E402
+from magik_tui.core.places import Resized  # noqa: E402
 from magik_tui.core.requests import heavy_at_work  # noqa: E402
-from magik_tui.panes.registry import PANES  # noqa: E402
+from magik_tui.deeds.session import session_file, write_session  # noqa: E402
+from magik_tui.dressing import Dressed  # noqa: E402
+from magik_tui.opening import Wishes, first_state  # noqa: E402
 from magik_tui.screens.workbench import WorkbenchScreen  # noqa: E402
 
-FRAME = 0.25  # seconds between two frames that the worker causes; what the user causes is drawn at once
+FRAME, SLOW_FRAME = 0.25, 1.0  # seconds between two frames that the worker causes; what the user causes is drawn at once
 
 
-class Workbench(App[None]):
+class Workbench(Dressed):
     """The workbench on one project.
 
     `command` starts the worker (the engine's by default); `clock` gives seconds and never goes back.
@@ -55,14 +61,23 @@ class Workbench(App[None]):
         settings: Sequence[str] = (),
         *,
         command: Sequence[str] | None = None,
+        wishes: Wishes | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(ansi_color=True if terminal.without_colour() else None)
+        config, logs = terminal.config_folder(), terminal.state_folder()
+        state, self._complaints = first_state(
+            State(project, variant, tuple(settings)), wishes or Wishes(), config, logs, colour=not terminal.without_colour()
+        )
+        looks = state.of(Looks)
+        terminal.limit_colours(looks.low)
+        super().__init__(config)
         self.animation_level = "none"
         self.clock = clock
-        self.bridge = Bridge(command or engine_command(project, variant), self.hear, terminal.state_folder(), engine_environment())
-        state = State(project, variant, tuple(settings), engine_log=str(self.bridge.log))
-        self.bench = state.put(Places(tuple(entry.id for entry in PANES)))
+        self.frame = SLOW_FRAME if looks.low else FRAME
+        self._dress(looks, wishes or Wishes())
+        self.session = session_file(logs, project)
+        self.bridge = Bridge(command or engine_command(project, variant), self.hear, logs, engine_environment())
+        self.bench = replace(state, engine_log=str(self.bridge.log))
         self.signals = terminal.Signals()
         self.crash: BaseException | str | None = None
         self._frame: Timer | None = None
@@ -90,6 +105,30 @@ class Workbench(App[None]):
 
     def _open(self) -> None:
         self.dispatch(ev.Opened(self.clock()))
+        self.complain(*self._complaints)
+        self.check_keymap()
+
+    def _dress(self, looks: Looks, wishes: Wishes) -> None:
+        """Put theme and keymap to use; where a wish of earlier days cannot be met, the usual ones do."""
+        for use, name, wish in ((self.use_theme, looks.theme, wishes.theme), (self.use_keymap, looks.keymap, wishes.keymap)):
+            try:
+                use(name)
+            except MagikError as problem:
+                if wish:
+                    raise
+                self._complaints += (str(problem),)
+        if self.levels is None:
+            self.use_theme("default")
+
+    def complain(self, *texts: str) -> None:
+        """Say what is wrong with the user's files."""
+        if texts:
+            self.dispatch(Complained(texts))
+
+    def save_session(self) -> None:
+        """Keep what the next start finds again; what cannot be written is not kept."""
+        with contextlib.suppress(OSError):
+            write_session(self.session, self.bench)
 
     def dispatch(self, event: ev.Event) -> None:
         """Take what the user did: do what follows from it and draw it at once."""
@@ -121,6 +160,9 @@ class Workbench(App[None]):
                 self.set_timer(seconds, lambda: self.dispatch(event))
             case ev.Terminate():
                 self.bridge.terminate()
+            case Prompt():
+                if self._bench_screen is not None:
+                    self._bench_screen.ask(effect)
             case _:
                 self._do(effect)
 
@@ -137,9 +179,9 @@ class Workbench(App[None]):
     def _paint_soon(self) -> None:
         if self._frame is not None:
             return
-        wait = self._painted + FRAME - self.clock()
+        wait = self._painted + self.frame - self.clock()
         if terminal.backlog(self):
-            wait = FRAME
+            wait = self.frame
         if wait <= 0:
             self._paint()
         else:
@@ -198,19 +240,22 @@ def run(
     *,
     command: Sequence[str] | None = None,
     mouse: bool = True,
+    wishes: Wishes | None = None,
 ) -> int:
     """Open the workbench on `project` until the user leaves, and return the exit code of the process.
 
     0 after an orderly end, 1 after a crash (its log's path is printed), 143 and 129 after SIGTERM and SIGHUP. `settings`
-    are KEY=VALUE pairs that override magik.cfg. The terminal is as it was before, and no worker is left.
+    are KEY=VALUE pairs that override magik.cfg. UsageError for a wish that cannot be met.
+    The terminal is as it was before, and no worker is left.
     """
     terminal.guard_decoder()
-    app = Workbench(os.fspath(project), variant, settings, command=command)
+    app = Workbench(os.fspath(project), variant, settings, command=command, wishes=wishes)
     try:
-        asyncio.run(_live(app, mouse))
+        asyncio.run(_live(app, mouse and app.bench.of(Looks).mouse))
     except KeyboardInterrupt:  # the terminal is restored, and the user will not wait for the worker's end
         return EXIT_INTERRUPTED
     finally:
+        app.save_session()
         app.bridge.kill()
     if app.signals.received is not None:
         return 128 + app.signals.received

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from textual.binding import Binding
+from textual.dom import DOMNode
 
 NAMES = {
     "question_mark": "?", "escape": "Esc", "pagedown": "PgDn", "pageup": "PgUp", "right_square_bracket": "]", "left_square_bracket": "[",
@@ -14,3 +17,20 @@ NAMES = {
 def key_name(binding: Binding) -> str:
     """Return how the key of a binding is called."""
     return binding.key_display or NAMES.get(binding.key, binding.key)
+
+
+def binding_ids() -> set[str]:
+    """Return the ids of all bindings there are: a keymap may name those, and no others."""
+    from magik_tui.panes.registry import PANES
+    from magik_tui.screens import overlay
+    from magik_tui.widgets import prompt
+
+    modules = {overlay.__name__, prompt.__name__, *(entry.load().__module__ for entry in PANES)}
+    modules |= {name for name in sys.modules if name.startswith("magik_tui.")}
+    owners = {each for name in modules for each in vars(sys.modules[name]).values() if isinstance(each, type) and issubclass(each, DOMNode)}
+    return {id_ for owner in owners for id_ in _ids(owner)}
+
+
+def _ids(owner: type[DOMNode]) -> set[str]:
+    bindings = Binding.make_bindings(owner.__dict__.get("BINDINGS", ()))
+    return {binding.id for binding in bindings if binding.id is not None}

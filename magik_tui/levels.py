@@ -16,6 +16,11 @@ BACKGROUNDS = (17, 23, 59, 242, 244, 143, 185, 221)
 # Digits must be readable on it; a glyph is drawn in a near colour, so that it does not dim what shall be loud.
 DIGIT_INKS = (103, 152, 252, 255, 232, 232, 232, 232)
 GLYPH_INKS = (67, 66, 244, 247, 250, 185, 221, 221)
+# The same for pictures: paper and ink of digits, per level.
+CELL_COLOURS = (
+    ("#00005f", "#eeeeee"), ("#005f5f", "#eeeeee"), ("#5f5f5f", "#eeeeee"), ("#6c6c6c", "#ffffff"), ("#808080", "#080808"),
+    ("#afaf5f", "#080808"), ("#d7d75f", "#080808"), ("#ffd75f", "#080808"),
+)  # fmt: skip
 GLYPHS = "··░░▒▓▓█"
 NOTHING = "-"
 

@@ -33,6 +33,34 @@ def without_colour() -> bool:
     return bool(os.environ.get("NO_COLOR"))
 
 
+def config_folder() -> Path:
+    """Return the folder for the user's own settings, themes, keymaps and layouts."""
+    return Path(platformdirs.user_config_path("magik-tui", appauthor=False))
+
+
+def show_colour(app: App[Any], colour: bool) -> None:
+    """Let textual send colours, or none at all, whatever NO_COLOR says."""
+    from textual.filter import Monochrome, NoColor
+
+    filters = [each for each in app._filters if not isinstance(each, NoColor | Monochrome)]
+    app._filters[:] = filters if colour else [*filters, NoColor()]
+    app.no_color = not colour
+
+
+def limit_colours(few: bool) -> None:
+    """Let the next app send 256 colours at most, where bytes are dear, or as many as the terminal says it has."""
+    from textual import constants
+
+    vars(constants)["COLOR_SYSTEM"] = "256" if few else os.environ.get("TEXTUAL_COLOR_SYSTEM", "auto")
+
+
+def write(app: App[Any], sequence: str) -> None:
+    """Send an escape sequence to the terminal."""
+    driver = getattr(app, "_driver", None)
+    if driver is not None:
+        driver.write(sequence)
+
+
 def guard_decoder() -> None:
     """Let bytes that are no UTF-8 pass as U+FFFD: old mouse reports, seen after a reconnect, kill the input thread otherwise.
 

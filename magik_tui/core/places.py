@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from magik_tui import events as ev
 from magik_tui.arrange import Place, Preset, arrange, chosen, presets, resized
+from magik_tui.core.commands import Command, offers
 from magik_tui.core.state import State, Step, on
 
 BARS = 2  # rows of header and status
@@ -17,11 +18,13 @@ FIRST = "heatmap"  # the pane that has the keys at the start
 class Places:
     """The slice of this room.
 
-    `panes` are the ids of those that exist, by their digits; `recent` those that had the keys, the latest first. `layout` is the
-    name of the preset the user wants, "" for the one that suits the terminal; `width` and `height` are the terminal's.
+    `panes` are the ids of those that exist, by their digits, `presets` the layouts there are; `recent` are the panes that had the keys, the
+    latest first. `layout` is the name of the preset the user wants, "" for the one that suits the terminal; `width` and `height` are the
+    terminal's.
     """
 
     panes: tuple[str, ...] = ()
+    presets: tuple[Preset, ...] = field(default_factory=presets)
     layout: str = ""
     recent: tuple[str, ...] = (FIRST,)
     zoomed: bool = False
@@ -37,7 +40,7 @@ class Places:
     @property
     def preset(self) -> Preset:
         """The layout in use."""
-        return chosen(presets(), self.layout, self.width, self.height)
+        return chosen(self.presets, self.layout, self.width, self.height)
 
     def placed(self, width: int, height: int) -> tuple[Place, ...]:
         """Return where the panes in sight stand on `width` x `height` cells, the room between the bars."""
@@ -149,7 +152,16 @@ def _layout_chosen(state: State, event: LayoutChosen) -> Step:
 
 @on(LayoutCycled)
 def _layout_cycled(state: State, event: LayoutCycled) -> Step:
-    names = ["", *(preset.name for preset in presets())]
-    now = state.of(Places).layout
+    places = state.of(Places)
+    names, now = ["", *(preset.name for preset in places.presets)], places.layout
     at = names.index(now) if now in names else 0
     return _layout_chosen(state, LayoutChosen(names[(at + 1) % len(names)]))
+
+
+@offers
+def _commands(state: State) -> Iterator[Command]:
+    places = state.of(Places)
+    yield Command("layout auto", "The layout that suits the terminal's size", LayoutChosen(""), "" if places.layout else "it is in use")
+    for preset in places.presets:
+        reason = "it is in use" if preset.name == places.layout else ""
+        yield Command(f"layout {preset.name}", f"Layout {preset.name}: {preset.title}", LayoutChosen(preset.name), reason)

@@ -12,6 +12,7 @@ from magik_tui import wire
 from magik_tui.core.places import PaneChosen, Places
 from magik_tui.core.requests import PATIENCE, flush, forget, heavy_at_work, stop_heavy
 from magik_tui.core.state import Note, State, Step, logged, on
+from magik_tui.core.twin import told, twin
 from magik_tui.table import Table
 
 PROTOCOL = 1
@@ -55,6 +56,7 @@ def _begin(state: State) -> Step:
         state, phase="running", wanted=False, run=run, last_id=run, stage="", done=0, total=0, warnings=0, log=(),
         kept=state.table if state.table.complete else state.kept, stale=bool(state.table.rows), started=state.now,
     )  # fmt: skip
+    state = told(state, twin(state, "run"))
     request: dict[str, Any] = {"id": run, "do": "run"}
     if state.settings:
         request["set"] = list(state.settings)
@@ -124,11 +126,14 @@ def _fall_back(state: State) -> State:
 def _show(state: State, table: Table) -> State:
     """Show another table; the cursor stays on its layer, where that layer still exists."""
     row = state.cursor
-    if state.table.rows and row < len(state.table.rows):
-        found = table.find(state.table.rows[row].name)
-        row = row if found is None else found
-    column = min(state.column, max(0, len(table.samples) - 1))
-    return replace(state, table=table, cursor=min(row, max(0, len(table.rows) - 1)), column=column)
+    name = state.table.rows[row].name if row < len(state.table.rows) else state.wish
+    found = table.find(name) if name else None
+    row = row if found is None else found
+    column = table.samples.index(state.wished_sample) if state.wished_sample in table.samples else state.column
+    return replace(
+        state, table=table, cursor=max(0, min(row, len(table.rows) - 1)), column=max(0, min(column, len(table.samples) - 1)),
+        wish="" if table.rows else state.wish, wished_sample="" if table.samples else state.wished_sample,
+    )  # fmt: skip
 
 
 # What the worker says
@@ -272,6 +277,17 @@ def _sentence(warning: object) -> str:
     if isinstance(warning, dict):
         return str(warning.get("text") or warning.get("message") or warning)
     return str(warning)
+
+
+class Told(ev.Event, frozen=True):
+    """Something is to be read in the row of messages."""
+
+    text: str
+
+
+@on(Told)
+def _told_so(state: State, event: Told) -> Step:
+    return state.noted("info", event.text), ()
 
 
 # The cursor

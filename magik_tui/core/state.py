@@ -33,6 +33,7 @@ class State:
 
     `worker` is the process, `phase` the run: a run may wait for its worker, and a worker may be ready with no run.
     `table` is shown; `kept` is the last complete one, to fall back to; `stale` says that `table` is older than the last run.
+    `wish` and `wished_sample` name what the cursors shall be on as soon as it is there.
     `slices` holds what belongs to one room alone: read it with `of`, change it with `put`.
     """
 
@@ -58,6 +59,8 @@ class State:
     stale: bool = False
     cursor: int = 0
     column: int = 0
+    wish: str = ""
+    wished_sample: str = ""
     note: Note | None = None
     log: tuple[Note, ...] = ()
     warnings: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from textual import events as ui
 from textual.binding import Binding
@@ -12,6 +13,10 @@ from textual.widget import Widget
 from magik_tui import events as ev
 from magik_tui.core import State
 from magik_tui.core.places import PaneChosen
+from magik_tui.core.twin import twin
+
+if TYPE_CHECKING:
+    from magik_tui.sheets import Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,15 @@ class Desk:
 
     dispatch: Callable[[ev.Event], None]
     clock: Callable[[], float]
+
+
+@runtime_checkable
+class WorksHere(Protocol):
+    """Who has bindings and can say why one of them cannot do anything now."""
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return the reason, "" where it can."""
+        ...
 
 
 class Pane(Widget, can_focus=True):
@@ -46,6 +60,18 @@ class Pane(Widget, can_focus=True):
     def hints(self, state: State) -> tuple[str, ...]:
         """Return the ids of the pane's bindings to hint at in the status row while it has the keys, the most useful first."""
         return ()
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why the binding `id_` can do nothing now, "" where it can; the palette shows it."""
+        return ""
+
+    def sheet(self, state: State) -> Sheet | None:
+        """Return the pane's table for copies and files, with its cursor; None where it has none."""
+        return None
+
+    def line(self, state: State) -> str:
+        """Return the command line that prints the same without the workbench, "" where there is none."""
+        return twin(state, "run")
 
     def keys(self) -> Widget:
         """Return the widget that has the focus when the pane has the keys."""
@@ -92,6 +118,18 @@ class LayerPane(Pane):
     def page(self) -> int:
         """How many rows a page has."""
         return max(1, self.size.height - 1)
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key over layers can do nothing now."""
+        if id_.startswith(("row.", "page.", "sample.", "bad.")) and not state.table.rows:
+            return "there is no table yet"
+        return "no layer is below 0.98" if id_.startswith("bad.") and not state.table.any_bad else ""
+
+    def sheet(self, state: State) -> Sheet | None:
+        """Return the table of layers by samples."""
+        from magik_tui.sheets import layers_sheet
+
+        return layers_sheet(state)
 
     def action_bad(self, step: int) -> None:
         """Go to the next (1) or previous (-1) bad layer."""

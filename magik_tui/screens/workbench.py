@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import events as ui
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -15,11 +16,17 @@ from magik_tui import events as ev
 from magik_tui.bars import header_line, hints, note_lines, status_line
 from magik_tui.core import State
 from magik_tui.core import places as pl
+from magik_tui.core.asking import Prompt
+from magik_tui.core.commands import Command
+from magik_tui.core.export import CopyAsked, ExportAsked
+from magik_tui.core.requests import heavy_at_work
+from magik_tui.core.run import Told
 from magik_tui.keys import key_name
 from magik_tui.panes.base import Desk
 from magik_tui.panes.registry import PANES
 from magik_tui.widgets.body import Body
 from magik_tui.widgets.ink import Lines
+from magik_tui.widgets.prompt import PromptBar
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 15
 STEP = 2  # cells by which a pane grows or shrinks
@@ -31,6 +38,7 @@ class WorkbenchScreen(Screen[None]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "help", id="help.open", key_display="?", tooltip="This help"),
+        Binding("colon,ctrl+p", "palette", id="palette.open", show=False, tooltip="Find what to do by its name"),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Stop the engine and quit"),
         Binding("r", "ask_run", "run", id="run.start", tooltip="Make the table anew"),
         Binding("escape", "cancel", "stop", id="run.stop", key_display="Esc", tooltip="Stop the run; clear the message"),
@@ -46,12 +54,17 @@ class WorkbenchScreen(Screen[None]):
         Binding("left_curly_bracket", f"size(-{STEP}, True)", id="pane.shrink_outer", show=False, key_display="{",
                 tooltip="Make what holds the pane smaller"),
         Binding("equals_sign", "sizes_reset", id="pane.reset", show=False, key_display="=", tooltip="Give all panes their first sizes"),
+        Binding("y", "copy", id="copy.open", show=False, tooltip="Copy a name, a cell, the row, the table or the command line"),
+        Binding("E", "export", id="export.open", show=False, tooltip="Write the pane's table to a file: CSV, JSON, Markdown, SVG"),
+        Binding("dollar_sign", "show_line", id="command.show", show=False, key_display="$",
+                tooltip="Show the command line that does the same"),
         Binding("L", "layout", id="layout.next", show=False, tooltip="Next layout; the last follows the terminal's size"),
     ]  # fmt: skip
 
     def __init__(self, dispatch: Callable[[ev.Event], None], state: State, clock: Callable[[], float]) -> None:
         super().__init__()
         self._dispatch, self._state, self._clock = dispatch, state, clock
+        self._prompt: PromptBar | None = None
 
     def compose(self) -> ComposeResult:
         """Return the parts of the screen from top to bottom."""
@@ -87,6 +100,27 @@ class WorkbenchScreen(Screen[None]):
         wanted = hints(state, pane.hints(state) if pane is not None else ())
         keys = [found[id_] for id_ in wanted if id_ in found]
         self.query_one("#status", Lines).show((status_line(state, size.width, keys),))
+
+    def ask(self, prompt: Prompt) -> None:
+        """Ask the user something in the line at the bottom."""
+        bar = self._prompt
+        if bar is None:
+            bar = self._prompt = PromptBar(self._answered, self.query_one(Body).give_keys, id="prompt")
+            self.mount(bar)
+            bar.call_after_refresh(bar.ask, prompt)
+        else:
+            bar.ask(prompt)
+
+    def _answered(self, event: ev.Event | None) -> None:
+        if event is not None:
+            self._dispatch(event)
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key that works in every pane can do nothing now."""
+        if id_ == "run.start":
+            return "a run is at work" if state.phase in ("waiting", "running") else ""
+        working = state.busy or heavy_at_work(state) is not None or state.note is not None
+        return "nothing is at work" if id_ == "run.stop" and not working else ""
 
     def _keys_by_id(self) -> dict[str, tuple[str, str]]:
         """Return the key and the short name of every binding that works now and has an id."""
@@ -136,6 +170,43 @@ class WorkbenchScreen(Screen[None]):
     def action_log(self) -> None:
         """Show the log of the last run, or go back from it."""
         self._dispatch(ev.LogAsked())
+
+    def action_palette(self) -> None:
+        """Open the palette: everything that can be done now, found by typing."""
+        from magik_tui.screens.palette import palette_choices
+
+        choices = palette_choices(self._state, self.active_bindings.values())
+        self.ask(Prompt("what to do", self._do, choices=choices))
+
+    def _do(self, chosen: Command | ActiveBinding) -> ev.Event | None:
+        if isinstance(chosen, Command):
+            return chosen.event
+        self.call_later(self.app.run_action, chosen.binding.action, chosen.node)
+        return None
+
+    def action_copy(self) -> None:
+        """Ask what of the pane is to be copied."""
+        from magik_tui.screens.palette import copy_choices
+
+        pane = self.query_one(Body).focused
+        if pane is not None:
+            choices = copy_choices(pane, pane.sheet(self._state), pane.line(self._state))
+            self.ask(Prompt("copy", lambda chosen: CopyAsked(*chosen), choices=choices, letters=True))
+
+    def action_export(self) -> None:
+        """Ask for the file that the pane's table is to be written to."""
+        pane = self.query_one(Body).focused
+        sheet = pane.sheet(self._state) if pane is not None else None
+        if pane is None or sheet is None or not sheet.rows:
+            self._dispatch(Told("there is no table in this pane to export"))
+        else:
+            self._dispatch(ExportAsked(sheet, f"{PurePath(self._state.project).name or 'table'}-{pane.name_of_pane}.csv"))
+
+    def action_show_line(self) -> None:
+        """Show the command line that does the same as the pane."""
+        pane = self.query_one(Body).focused
+        line = pane.line(self._state) if pane is not None else ""
+        self._dispatch(Told(line or "no command line does this"))
 
     def action_help(self) -> None:
         """Open the help, made from the bindings that work now."""

@@ -84,9 +84,9 @@ class Body(Inked):
         if focus != self._keys and focus in self._panes:
             self._keys = focus
             if self._panes[focus].is_mounted:
-                self._give_keys()
+                self.give_keys()
             else:
-                self._panes[focus].call_after_refresh(self._give_keys)
+                self._panes[focus].call_after_refresh(self.give_keys)
             self._refresh_strips()
 
     def _place(self, places: tuple[Place, ...]) -> None:
@@ -100,7 +100,8 @@ class Body(Inked):
         if new:
             self.mount_all(new)
 
-    def _give_keys(self) -> None:
+    def give_keys(self) -> None:
+        """Let the pane in focus have the keys."""
         pane = self.focused
         if pane is not None and pane.is_mounted:
             self.screen.set_focus(pane.keys())

@@ -64,18 +64,21 @@ def extent(table: Table) -> Extent:
     return Extent(max(NAME_LEAST, names), max(4, min(OP_MOST, ops)), max(4, most), len(table.samples), known)
 
 
-def lay_out(size: Extent, width: int, column: int, first: int = 0) -> Grid:
-    """Return the columns for `width` cells with sample `column` in sight, moving as little as possible from `first`."""
+def lay_out(size: Extent, width: int, column: int, first: int = 0, *, digits: bool = False) -> Grid:
+    """Return the columns for `width` cells with sample `column` in sight, moving as little as possible from `first`.
+
+    With `digits` cells are never glyphs, of which each has a colour of its own: fewer samples are in sight, and fewer bytes are sent.
+    """
     places = 5 if width >= 100 else 4
     op = min(size.op, OP_MOST if width >= NARROW else OP_NARROW)
     room = max(0, width - (MARKS + 1 + op + 1 + size.bits + 2 * (places + 3) + 1))  # for the name and the samples
     wanted = min(size.name, NAME_MOST)
-    cell = next((each for each in CELLS if room - wanted >= size.samples * each), 1)
-    if cell > 1:
+    cell = next((each for each in CELLS if room - wanted >= size.samples * each), CELLS[-1] if digits else 1)
+    if room - wanted >= size.samples * cell:
         seen = size.samples
     else:
-        least = min(wanted, max(NAME_LEAST, room - size.samples, room * 2 // 3))
-        seen = max(0, min(size.samples, room - least))
+        least = min(wanted, max(NAME_LEAST, room - size.samples * cell, room * 2 // 3))
+        seen = max(0, min(size.samples, (room - least) // cell))
     name = min(max(size.name, NAME_LEAST), max(1, room - seen * cell))
     first = max(0, min(first, size.samples - seen))
     if seen and not first <= column < first + seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from magik_tui.core import State
+from magik_tui.core.looking import Looks
 from magik_tui.table import Table
 from magik_tui.widgets.grid import Extent, Grid, extent, head_line, lay_out, row_line
 from magik_tui.widgets.ink import Line
@@ -16,7 +17,7 @@ class Heatmap(Rows):
         super().__init__(id=id)
         self._table = Table()
         self._column = 0
-        self._stale = False
+        self._stale = self._low = False
         self._extent = Extent()
         self._grid: Grid = lay_out(self._extent, 80, 0)
 
@@ -25,12 +26,13 @@ class Heatmap(Rows):
         if state.table.rows is not self._table.rows or len(state.table.samples) != self._extent.samples:
             self._extent = extent(state.table)
         self._table, self.cursor, self._column = state.table, state.cursor, state.column
-        self._stale, self.count = state.stale, len(state.table.rows)
+        self._stale, self._low = state.stale, state.of(Looks).low
+        self.count = len(state.table.rows)
         self.redraw()
 
     def lay_out(self) -> None:
         """Choose the columns' sizes, with the chosen sample in sight."""
-        self._grid = lay_out(self._extent, self.room, self._column, self._grid.first)
+        self._grid = lay_out(self._extent, self.room, self._column, self._grid.first, digits=self._low)
 
     def head(self) -> Line:
         """Return the names of the columns."""

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from magik_tui.levels import BACKGROUNDS, DIGIT_INKS, GLYPH_INKS
+from magik_tui.looks import Levels
 from magik_tui.text import elide, fit
 
 Role = Literal[
@@ -81,8 +82,9 @@ class Inked(Widget):
         """Return the style of `role`; styles are made once per theme, so that equal runs share one object."""
         if self._inks is None:
             self._inks = {name: self.get_component_rich_style(f"ink--{name}") for name in THEMED}
-            for kind, pens in (("glyph", GLYPH_INKS), ("digit", DIGIT_INKS)):
-                for step, (paper, pen) in enumerate(zip(BACKGROUNDS, pens, strict=True)):
+            levels: Levels = getattr(self.app, "levels", None) or Levels(BACKGROUNDS, DIGIT_INKS, GLYPH_INKS)
+            for kind, pens in (("glyph", levels.glyphs), ("digit", levels.digits)):
+                for step, (paper, pen) in enumerate(zip(levels.paper, pens, strict=True)):
                     self._inks[f"{kind}{step}"] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
         return self._inks[role]
 

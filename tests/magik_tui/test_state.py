@@ -163,7 +163,7 @@ def test_garbage_and_warnings_are_kept_and_counted(document: MakeDocument) -> No
     noise = [wire.Garbage("segfault", "no JSON"), wire.Log("one picture is corrupt", "warning", "dataset", id=1)]
     state, _ = play([ev.Opened(0.0), HELLO, *noise, wire.Result(document(), id=1)])
     assert state.warnings == 2
-    assert [note.text for note in state.log][1] == "one picture is corrupt"
+    assert [note.text for note in state.log][2] == "one picture is corrupt"
     assert state.note is not None
     assert state.note.level == "warning"
 
@@ -204,7 +204,7 @@ def test_an_error_has_no_names_of_classes_and_stays_in_the_log(kind: str, messag
     state, _ = play([ev.CancelAsked()], state)
     assert state.note is not None
     assert "w shows the error again" in state.note.text
-    assert [note.text for note in state.log] == [said]
+    assert [note.text for note in state.log] == ["magik-tui run /p/resnet18 --variant t40", said]
     assert play([ev.CancelAsked()], state)[0].note is None
 
 
