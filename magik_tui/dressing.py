@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App
-from textual.binding import Binding
 from textual.color import Color, ColorParseError
-from textual.dom import DOMNode
 from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.errors import ConfigError
@@ -32,7 +30,6 @@ class Dressed(App[None]):
         super().__init__()
         self.config = config
         self.levels: lk.Levels | None = None
-        self._clashes: set[str] = set()
 
     def complain(self, *texts: str) -> None:
         """Say what is wrong with the user's files."""
@@ -67,21 +64,11 @@ class Dressed(App[None]):
     def use_keymap(self, name: str) -> None:
         """Take the keys from a keymap; errors as from `looks.keys`."""
         keys = lk.keys(name, self.config)
-        self._clashes.clear()
         self.set_keymap(keys)
 
     def check_keymap(self) -> None:
-        """Say what the keymap names and no binding is; that needs all panes, so it is done when the first screen is there."""
+        """Say what is wrong with the keymap; that needs all panes, so it is done when the first screen is there."""
         if self._keymap:
-            from magik_tui.keys import binding_ids
+            from magik_tui.keys import bindings
 
-            wrong = lk.unknown_keys(self._keymap, binding_ids())
-            if wrong:
-                self.complain(*wrong)
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Say once that a keymap takes the key of a binding which it gives no other."""
-        for binding in clashed_bindings:
-            if binding.id is not None and binding.id not in self._clashes:
-                self._clashes.add(binding.id)
-                self.call_later(self.complain, f"the keymap takes {binding.key} from {binding.id}, which has no other key")
+            self.complain(*lk.complaints(self._keymap, bindings()))

@@ -19,8 +19,8 @@ def key_name(binding: Binding) -> str:
     return binding.key_display or NAMES.get(binding.key, binding.key)
 
 
-def binding_ids() -> set[str]:
-    """Return the ids of all bindings there are: a keymap may name those, and no others."""
+def bindings() -> dict[str, dict[str, str]]:
+    """Return all bindings there are, by who has them: id -> its keys, parted by commas. A keymap may name these ids, and no others."""
     from magik_tui.panes.registry import PANES
     from magik_tui.screens import overlay
     from magik_tui.widgets import prompt
@@ -28,9 +28,12 @@ def binding_ids() -> set[str]:
     modules = {overlay.__name__, prompt.__name__, *(entry.load().__module__ for entry in PANES)}
     modules |= {name for name in sys.modules if name.startswith("magik_tui.")}
     owners = {each for name in modules for each in vars(sys.modules[name]).values() if isinstance(each, type) and issubclass(each, DOMNode)}
-    return {id_ for owner in owners for id_ in _ids(owner)}
+    return {owner.__qualname__: _of(owner) for owner in owners if owner.__module__.startswith("magik_tui.")}
 
 
-def _ids(owner: type[DOMNode]) -> set[str]:
-    bindings = Binding.make_bindings(owner.__dict__.get("BINDINGS", ()))
-    return {binding.id for binding in bindings if binding.id is not None}
+def _of(owner: type[DOMNode]) -> dict[str, str]:
+    keys: dict[str, list[str]] = {}
+    for binding in Binding.make_bindings(owner.__dict__.get("BINDINGS", ())):
+        if binding.id is not None:
+            keys.setdefault(binding.id, []).append(binding.key)
+    return {id_: ",".join(each) for id_, each in keys.items()}

@@ -122,14 +122,25 @@ def keys(name: str, config: Path) -> dict[str, str]:
         raise ConfigError(f"cannot be read: {problem.strerror}", where=str(own)) from problem
 
 
-def unknown_keys(keymap: Mapping[str, str], known: set[str]) -> tuple[str, ...]:
-    """Return a complaint for each id of `keymap` that no binding has."""
+def complaints(keymap: Mapping[str, str], bindings: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Return what is wrong with a keymap: ids that no binding has, and keys that it gives to two bindings of one owner.
+
+    `bindings` are id -> keys, by owner; keys are parted by commas.
+    """
+    known = {id_ for owned in bindings.values() for id_ in owned}
     told = []
     for id_ in keymap:
         if id_ not in known:
             near = nearest(id_, known)
             told.append(f"the keymap names {id_}, which no key does" + (f"; did you mean {near}?" if near else ""))
-    return tuple(told)
+    for owned in bindings.values():
+        taken: dict[str, str] = {}
+        for id_ in sorted(owned, key=lambda id_: id_ not in keymap):
+            for key in {key.strip() for key in keymap.get(id_, owned[id_]).split(",")}:
+                first = taken.setdefault(key, id_)
+                if first != id_ and (first in keymap or id_ in keymap):
+                    told.append(f"the keymap takes {key} from {id_} for {first}")
+    return tuple(dict.fromkeys(told))
 
 
 def quietly(value: T, action: Any, *arguments: Any) -> tuple[T, str]:

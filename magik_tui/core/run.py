@@ -17,6 +17,7 @@ from magik_tui.table import Table
 
 PROTOCOL = 1
 LOG = "log"  # the id of the pane
+LASTING = "settings"  # the source of complaints that no run answers for
 NOISE = "engine"  # the source of what came on the worker's stdout and is no message
 WEIGHTY = ("converted without quantization", "none of the", "skipped: ")  # what concerns a whole run comes before a key's spelling
 INTERNAL = re.compile(r"internal error: (?:[\w.]+: )?")
@@ -52,8 +53,9 @@ def _wait(state: State) -> Step:
 
 def _begin(state: State) -> Step:
     run = state.last_id + 1
+    lasting = tuple(note for note in state.log if note.source == LASTING)
     state = replace(
-        state, phase="running", wanted=False, run=run, last_id=run, stage="", done=0, total=0, warnings=0, log=(),
+        state, phase="running", wanted=False, run=run, last_id=run, stage="", done=0, total=0, warnings=len(lasting), log=lasting,
         kept=state.table if state.table.complete else state.kept, stale=bool(state.table.rows), started=state.now,
     )  # fmt: skip
     state = told(state, twin(state, "run"))

@@ -91,7 +91,7 @@ def _with_sight(state: State, kept: _Sight) -> State:
     known = {preset.name for preset in places.presets}
     layout = kept.layout if kept.layout in known else ""
     sizes = {path: size for path, size in kept.sizes.items() if path.partition("/")[0] in known}
-    return state.put(replace(places, recent=recent, layout=places.layout or layout, zoomed=kept.zoomed, sizes=sizes))
+    return state.put(replace(places, recent=recent, layout=layout or places.layout, zoomed=kept.zoomed, sizes=sizes))
 
 
 def _cursor(state: State) -> _Cursor:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from magik_tui.core import Note, State
+from magik_tui.core.twin import SOURCE
 from magik_tui.panes.base import Pane
 from magik_tui.text import clean
 from magik_tui.widgets.ink import Line, Role
@@ -61,7 +62,8 @@ def log_lines(state: State, width: int) -> tuple[Line, ...]:
 
 
 def _note_lines(note: Note, width: int) -> list[Line]:
-    said = clean(f"{note.source}: {note.text}" if note.source else note.text)
+    head = f"{note.source} " if note.source == SOURCE else f"{note.source}: " if note.source else ""
+    said = clean(head + note.text)
     parts = textwrap.wrap(said, max(20, width - LEVEL)) or [""]
     heads = (f"{clean(note.level):<{LEVEL}}", *(" " * LEVEL,) * (len(parts) - 1))
     return [((head, ROLES.get(note.level, "dim")), (part, "text")) for head, part in zip(heads, parts, strict=True)]

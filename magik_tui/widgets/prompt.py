@@ -48,17 +48,20 @@ class Choices(Rows):
 
 
 def matching(choices: Sequence[Choice], typed: str) -> list[Choice]:
-    """Return the choices that suit what was typed, the best first; what cannot be had comes last."""
-    search = FuzzySearch()
-    words = typed.strip().casefold()
-    if not words:
-        return list(choices)
-    scored = []
-    for place, choice in enumerate(choices):
-        score = max(search.match(words, said.casefold())[0] for said in (choice.label, choice.id) if said)
-        if score > 0:
-            scored.append((bool(choice.reason), choice.id.casefold() != words, -score, place, choice))
-    return [each[-1] for each in sorted(scored, key=lambda each: each[:4])]
+    """Return the choices that suit what was typed, the best first: those with all of its words, or if there are none, its letters in order.
+
+    What cannot be had comes last.
+    """
+    words = typed.casefold().split()
+    said = [f"{choice.id} {choice.label}".casefold() for choice in choices]
+    whole = " ".join(words)
+    found = [(choice, text, 0.0) for choice, text in zip(choices, said, strict=True) if all(word in text for word in words)]
+    if not found:
+        search = FuzzySearch()
+        scored = ((choice, text, search.match(whole, text)[0]) for choice, text in zip(choices, said, strict=True))
+        found = [each for each in scored if each[2] > 0]
+    found.sort(key=lambda each: (bool(each[0].reason), not each[1].startswith(f"{whole} "), not each[1].startswith(whole), -each[2]))
+    return [choice for choice, _, _ in found]
 
 
 class PromptBar(Widget):

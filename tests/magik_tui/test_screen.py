@@ -44,7 +44,7 @@ def test_the_table_fills_and_every_line_is_used(watched: Any, size: tuple[int, i
         text = app.text()
         assert text[0].startswith(" resnet18  T40  resnet18.onnx ")
         assert "mean output cosine 0.99110 ~ 7 " in text[0]
-        assert text[1].startswith(" 2 Heatmap  9 Log" if size != LARGE else " 2 Heatmap ")
+        assert " 2 Heatmap " in text[1]
         assert text[2].split()[:5] == ["layer", "type", "bits", "worst", "mean"]
         assert text[3].startswith(">  resnetv15_relu0_fwd")
         assert text[-1].startswith(" done 25 layers, 12 samples, 7 ")
