@@ -57,6 +57,17 @@ class Mind:
         """Tell whether more in float ever was bad where less was good, or lost more than a decibel."""
         return any(_worse(self.problem, a, b) for a, b in self.ordered())
 
+    def cancelling(self, found: Floats) -> bool:
+        """Tell whether errors may cancel in a found set.
+
+        So it is where a good set lies in a bad one, or where the network with one member quantized again, but the others in float, is
+        worse than with all of them quantized.
+        """
+        if any(a.mark == "good" and b.mark == "bad" for a, b in self.ordered()):
+            return True
+        nothing = self.answers[frozenset()]
+        return any(_worse(self.problem, nothing, self.answers[found - {name}]) for name in found)
+
     def ordered(self) -> list[tuple[Answer, Answer]]:
         """Return the answers of every two sets of which the second holds the first."""
         items = list(self.answers.items())

@@ -9,7 +9,7 @@ Layers that feed a guilty one come soon after it: what it does badly may be thei
     operators  the groups of those types in the same way; then the good set shrinks from its least suspicious end
     parts      the layers of a tied group one by one
     check      each member integer again while the others are float: every answer has to be "bad"
-    again      where answers contradict each other, errors interact: members are picked one by one, each time the one that scores best
+    again      where errors may cancel: members are picked one by one, each time the one that scores best, to see whether fewer do
 
 Growing gallops: the first set is the one that should suffice if errors added up like noise powers, later ones double. Shrinking is
 QuickXplain (Junker, AAAI 2004) with pieces that gallop in place of halves: a piece that is not needed doubles the next, one that is
@@ -78,7 +78,7 @@ def search(problem: Problem) -> Generator[Question, Answer, Found | Unreachable]
     kept = yield from _shrink(mind, grown, "operators")
     kept = yield from _parts(mind, kept)
     kept = yield from _check(mind, kept)
-    if mind.interacting():
+    if mind.cancelling(_union(kept)):
         kept = yield from _again(mind, kept)
     return _found(mind, kept)
 
