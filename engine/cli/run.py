@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.cli.guard import cancellable, say
 from engine.cli.narrate import Narrator, plain
+from engine.cli.process import works_once
 from engine.cli.session import chosen
 from engine.discover import job_for
 from engine.errors import EXIT_DONE
@@ -17,6 +18,7 @@ from engine.messages import to_line
 
 def run_project(path: Path, *, as_json: bool, settings: Sequence[str], variant: str | None, jobs: int) -> int:
     """Run a project and print what came out; MagikError as from `find_project` and `project.run`."""
+    works_once()
     narrator = Narrator(sys.stderr, plain, progress=False)
     files = chosen(path, variant, narrator)
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.cli.guard import cancellable, guarded, say
 from engine.cli.narrate import Narrator, vendor
+from engine.cli.process import works_once
 from engine.errors import EXIT_DONE, OutputError, UsageError
 from engine.events import Log
 from engine.invocation import TOOL, Invocation, parse_invocation
@@ -82,6 +83,7 @@ def _write_template(narrator: Narrator) -> None:
 
 
 def _convert(asked: Invocation) -> None:
+    works_once()
     narrator = Narrator(sys.stdout, vendor)
     try:
         with cancellable(narrator) as report:
