@@ -24,6 +24,7 @@ from .numerics import NUMERICS
 from .quantize import shown_type, tensors_to_observe
 from .simulate import Networks
 from .sources import Job, Sources, Warnings, for_inputs
+from .stages.ahead import FloatPasses
 from .stages.artefacts import check_output, dumping, model_files, write_sample
 from .stages.calibration import observe, range_finders
 from .stages.measuring import Measurer, SampleResult, Values
@@ -53,6 +54,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     clock, told = Clock(), Warnings(report, sources.warnings)
     if job.output is not None:
         check_output(job.output)
+    looked = datacheck.look(sources.calibration, store=store, executor=executor)
     with clock.stage("import"):
         told(Progress("ImportModel", 0, 1))
         imported = load(job.model, sources.config, told)
@@ -63,22 +65,25 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
     graph = imported.graph
     inputs = inputs_of(imported, sources)
     networks = Networks(graph, inputs, threads=1 if executor else 0)
+    if executor is not None and (sources.calibration or sources.debug):
+        networks.prepare(executor)
     resolved = resolve(graph, sources, told)
     leaves = inputs.leaves()
     float_keys = keys(graph, leaves, "float")
     if sources.calibration:
         with clock.stage("look"):
-            datacheck.check(sources.calibration, sources.debug, store=store, report=told, executor=executor)
+            datacheck.check(sources.calibration, sources.debug, looked, report=told)
     with clock.stage("calibrate"):
         tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
         samples = sources.calibration
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
     finders = range_finders(seen, store=store)
+    passes = FloatPasses(networks, sources.debug, executor)
     quantized, shown = quantized_forms(graph, inputs, finders, resolved, sources, store=store, report=told, stage=clock.stage)
     rows = layer_rows(graph, shown, resolved)
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
-    measurer = Measurer(networks, shown, float_keys, keys(shown.graph, leaves, "int"), store)
+    measurer = Measurer(networks, shown, float_keys, keys(shown.graph, leaves, "int"), store, passes)
     real = shown is quantized  # a network quantized on one side only leaves nothing but its table
     output = job.output if real else None
     extra: list[Path] = []

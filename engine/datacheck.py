@@ -8,7 +8,7 @@ thumbnail: all of it is warned of, nothing is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -72,18 +72,39 @@ def _edge(lines: NDArray[np.int16]) -> int:
     return int(same.argmin()) if not same.all() else len(same)
 
 
-def check(
-    calibration: Sequence[Sample], debug: Sequence[Sample], *, store: Store, report: Report, executor: Executor | None = None
-) -> None:
-    """Report, as warnings, what is odd about the calibration set; looking at one that was looked at before costs nothing."""
+Looked = Callable[[], list[tuple[Sample, str]]]
+
+
+def check(calibration: Sequence[Sample], debug: Sequence[Sample], looked: Looked, *, report: Report) -> None:
+    """Report, as warnings, what is odd about the calibration set; `looked` is what `look` returned."""
     said = [*count_warnings(len(calibration)), *copies(calibration), *shared(calibration, debug)]
-    found = faults([s for s in calibration if s.is_picture], store, executor)
+    found = looked()
     for kind in FAULTS:
         names = [sample.name for sample, what in found if what == kind]
         if names:
             said.append(f"{_number(len(names), 'picture is', 'pictures are')} {kind}: {_listed(names)}; choose others")
     for text in said:
         report(Log(f"QUANT_DATASET_PATH: {text}", "warning", "dataset"))
+
+
+def look(samples: Sequence[Sample], *, store: Store, executor: Executor | None = None) -> Looked:
+    """Begin to look at the pictures among the samples; what is returned waits, and gives each with its fault or "".
+
+    Looking at pictures that were looked at before costs nothing.
+    """
+    pictures = [s for s in samples if s.is_picture]
+    place = digest("datacheck", 1, [s.key for s in pictures])
+    known = store.get(place)
+    begun = executor.map(_look, pictures) if executor and known is None else None
+
+    def looked() -> list[tuple[Sample, str]]:
+        if known is not None:
+            return list(zip(pictures, json.loads(known), strict=True))
+        found = list(begun if begun is not None else map(_look, pictures))
+        store.put(place, json.dumps(found).encode())
+        return list(zip(pictures, found, strict=True))
+
+    return looked
 
 
 def count_warnings(count: int) -> list[str]:
@@ -109,13 +130,7 @@ def shared(calibration: Sequence[Sample], debug: Sequence[Sample]) -> list[str]:
 
 def faults(pictures: Sequence[Sample], store: Store, executor: Executor | None = None) -> list[tuple[Sample, str]]:
     """Return each picture with its fault, "" where there is none; one that was looked at before is not opened."""
-    place = digest("datacheck", 1, [s.key for s in pictures])
-    known = store.get(place)
-    if known is not None:
-        return list(zip(pictures, json.loads(known), strict=True))
-    found = list((executor.map if executor else map)(_look, pictures))
-    store.put(place, json.dumps(found).encode())
-    return list(zip(pictures, found, strict=True))
+    return look(pictures, store=store, executor=executor)()
 
 
 def _look(sample: Sample) -> str:

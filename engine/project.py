@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,21 @@ def run(job: Job, *, report: Report, store: Store | None = None, jobs: int = 0) 
     """
     start = time.perf_counter()
     store = default_store(job.root) if store is None else store
-    sources = gather(job, report)
-    place = record_key(job, sources)
-    known = _recorded(store, place)
-    if known is not None:
-        known["timing"] = {"cached": time.perf_counter() - start}
-        known["peak_rss_mb"] = _peak_mb()
-        _replay(known, sources.warnings, report)
-        return known
-    from .convert import convert
-
     workers = jobs or len(os.sched_getaffinity(0))
     executor = ThreadPoolExecutor(workers, thread_name_prefix="magik") if workers > 1 else None
     try:
+        if executor is not None and store.blank():
+            executor.submit(import_module, f"{__package__}.convert")  # there will be work: load what does it while files are read
+        sources = gather(job, report)
+        place = record_key(job, sources)
+        known = _recorded(store, place)
+        if known is not None:
+            known["timing"] = {"cached": time.perf_counter() - start}
+            known["peak_rss_mb"] = _peak_mb()
+            _replay(known, sources.warnings, report)
+            return known
+        from .convert import convert
+
         document = convert(job, sources, report=report, store=store, executor=executor)
     finally:
         if executor is not None:

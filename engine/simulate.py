@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -152,6 +153,11 @@ class Networks:
         self.graph, self.inputs, self.threads = graph, inputs, threads
         self._floats: Program | None = None
         self._lock = threading.Lock()
+
+    def prepare(self, executor: Executor) -> None:
+        """Begin, on the executor, what the first sample would wait for; what goes wrong is said when it is asked for."""
+        executor.submit(self.floats)
+        executor.submit(fast)
 
     def floats(self) -> Program:
         """Return the float program, compiled once: it makes every float tensor of every layer, inner ones too.

@@ -56,6 +56,13 @@ class Store:
                 return True
         return self.folder is not None and self._path(key).exists()
 
+    def blank(self) -> bool:
+        """Tell whether nothing was ever stored here, which holds for every run that is the first."""
+        with self._lock:
+            if self._memory:
+                return False
+        return self.folder is None or not self.folder.exists()
+
     def put(self, key: str, data: bytes) -> None:
         """Store bytes under a key, in memory and on disk."""
         self.remember(key, data, len(data))

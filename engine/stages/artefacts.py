@@ -111,11 +111,12 @@ def dumping(root: Path, measurer: Measurer, samples: Sequence[Sample], shown_typ
     with DumpWriter(folder, nodes, [s.name for s in measurer.networks.inputs.specs]) as writer:
         dumps = Dumps(folder, measurer, writer)
         yield dumps
-        loaded = None if dumps.taken else _first_readable(measurer.networks.inputs.specs, samples)
-        if loaded is not None:
-            values = measurer.values(loaded, local=False)
-            dumps.take(values)
-            values.release()
+        for sample in () if dumps.taken else samples:
+            with suppress(DataError):  # measuring reports it
+                values = measurer.values(sample, local=False)
+                dumps.take(values)
+                values.release()
+                break
 
 
 def _first_readable(specs: Sequence[InputSpec], samples: Sequence[Sample]) -> Loaded | None:

@@ -35,6 +35,9 @@ from .fan import in_order
 CHUNK = 8
 """Samples whose observations are stored together, on average; never more than twice as many."""
 
+READ_AHEAD = 8
+"""Samples that are read and decoded before their turn: enough to do while the network is compiled."""
+
 COUNTED = 1 << 14
 """Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k without a common factor
 with the width, so that every column is seen. Minimum and maximum are always those of all values."""
@@ -69,7 +72,7 @@ def observe(
     known = [store.has(place) for place in places]  # read one by one below: together they would grow with the samples
     source = _Source(networks, tensors)
     fresh = [s for stored, chunk in zip(known, chunks, strict=True) if not stored for s in chunk]
-    made = in_order(source.run, fresh, executor)
+    made = in_order(source.run, in_order(source.load, fresh, executor, READ_AHEAD), executor)
     total = {t: Observer() for t in tensors}
     done, read = 0, 0
     failures: list[str] = []
@@ -80,7 +83,7 @@ def observe(
     for place, stored, part in zip(places, known, chunks, strict=True):
         chunk = _load(store, place, tensor_keys, tensors) if stored else None
         if chunk is None:
-            chunk = source.observe(map(source.run, part) if stored else itertools.islice(made, len(part)), tell)
+            chunk = source.observe(map(source.run, map(source.load, part)) if stored else itertools.islice(made, len(part)), tell)
             _save(store, place, tensor_keys, chunk)
         done += len(part)
         tell(0)
@@ -139,12 +142,17 @@ class _Source:
         self.networks, self.tensors = networks, tensors
         self.strides = {t: stride_of(k.shape) for t, k in networks.graph.types.items() if t in set(tensors)}
 
-    def run(self, sample: Sample) -> dict[str, Glimpse] | str:
-        """Return what one sample shows; of one that cannot be read, the reason."""
+    def load(self, sample: Sample) -> Loaded | str:
+        """Return what is fed of one sample; of one that cannot be read, the reason."""
         try:
-            loaded = read(sample, self.networks.inputs.specs)
+            return read(sample, self.networks.inputs.specs)
         except DataError as error:
             return str(error)
+
+    def run(self, loaded: Loaded | str) -> dict[str, Glimpse] | str:
+        """Return what one sample shows; of one that could not be read, the reason."""
+        if isinstance(loaded, str):
+            return loaded
         feeds = self.networks.inputs.feeds(loaded)
         program = self.networks.floats()
         runner = program.borrow()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
-from ..dataset import Loaded, Sample
+from ..dataset import Sample
 from ..errors import DataError
 from ..ir import Graph, QGraph, digest
 from ..numerics import Array
@@ -22,7 +22,7 @@ from ..quantize import Quantized
 from ..simulate import LOCAL, PIXELS, Networks
 from ..store import Store
 from ..version import backend
-from .calibration import read
+from .ahead import FloatPasses
 from .fan import in_order
 
 
@@ -60,9 +60,16 @@ class Measurer:
     """Compiled programs and keys for measuring one conversion; programs are built when the first sample needs them."""
 
     def __init__(
-        self, networks: Networks, quantized: Quantized, float_keys: Mapping[str, str], int_keys: Mapping[str, str], store: Store
+        self,
+        networks: Networks,
+        quantized: Quantized,
+        float_keys: Mapping[str, str],
+        int_keys: Mapping[str, str],
+        store: Store,
+        passes: FloatPasses | None = None,
     ) -> None:
         self.networks, self.quantized, self.store = networks, quantized, store
+        self.passes = FloatPasses(networks, (), None) if passes is None else passes
         self.graph: Graph = networks.graph
         self.integers: QGraph = quantized.graph
         self.names = measured_layers(self.graph)
@@ -115,22 +122,21 @@ class Measurer:
         if known is not None:
             return known
         try:
-            loaded = read(sample, self.networks.inputs.specs)
+            return sample, self.values(sample)
         except DataError as error:
             return SampleResult(sample, {}, str(error))
-        return sample, self.values(loaded)
 
     def _measured(self, sample: Sample, values: Values) -> SampleResult:
         found = {name: self._layer(tensor, values) for name, tensor in self.tensors.items()}
         self.store.put(self._place(sample), msgspec.json.encode(list(found.values())))
         return SampleResult(sample, found)
 
-    def values(self, loaded: Loaded, *, local: bool = True) -> Values:
-        """Run one loaded sample; the arrays are valid until `Values.release`."""
-        floats, integers, alone = self.compile()
-        given = self.networks.inputs.feeds(loaded)
-        runner, quantized = floats.borrow(), integers.borrow()
-        made = runner.run(given)
+    def values(self, sample: Sample, *, local: bool = True) -> Values:
+        """Run one sample; the arrays are valid until `Values.release`. Raises DataError when it cannot be read."""
+        _, integers, alone = self.compile()
+        done = self.passes.take(sample)
+        given, runner, made = done.feeds, done.runner, done.made
+        quantized = integers.borrow()
         needed = {*self.tensors.values(), *(alone[1] if alone else ())}
         real = {t: runner.nhwc(t, v) for t, v in made.items() if t in needed}
         real |= {t: v for t, v in given.items() if not t.startswith(PIXELS)}

@@ -34,6 +34,16 @@ def test_a_store_without_a_folder_keeps_things_in_memory() -> None:
     assert Store(None).get(KEY) is None
 
 
+def test_a_store_is_blank_until_something_is_put(tmp_path: Path) -> None:
+    for folder in (tmp_path / "store", None):
+        store = Store(folder)
+        assert store.get(KEY) is None
+        assert store.blank()
+        store.put(KEY, b"value")
+        assert not store.blank()
+    assert not Store(tmp_path / "store").blank()
+
+
 def test_what_was_put_is_found_by_another_store(tmp_path: Path) -> None:
     Store(tmp_path / "deep" / "store").put(KEY, b"value")
     assert Store(tmp_path / "deep" / "store").get(KEY) == b"value"
