@@ -96,8 +96,10 @@ def quantize_weights(w: Array, scales: Array, bits: int) -> Array:
     """Quantize weights of shape (channels, ...) with one scale per channel to int8 levels in ±(2^(bits-1) - 1)."""
     level = weight_level(bits)
     per_channel = scales.astype(np.float32).reshape(-1, *([1] * (w.ndim - 1)))
-    levels: Array = np.clip(np.rint(w.astype(np.float32) / per_channel), -level, level).astype(np.int8)
-    return levels
+    levels = np.divide(w, per_channel, dtype=np.float32)  # one array for all steps: of large weights every further one costs a millisecond
+    np.clip(np.rint(levels, out=levels), -level, level, out=levels)
+    stored: Array = levels.astype(np.int8)
+    return stored
 
 
 def weight_scales_that_hold_bias(scales: Array, bias: Array, input_scale: float) -> Array:

@@ -27,7 +27,7 @@ from .ranges import observed, usable
 BINS = 2048
 _HALF = 16  # bins on each side of the smoothing box, which is applied twice
 
-_CHUNK = 1 << 12  # numbers per temporary: a dozen of them stay in the first two caches
+_CHUNK = 1 << 14  # numbers per temporary: a dozen of them stay in the second-level cache
 _TINY = 1e-300  # keeps the logarithm of an empty level finite; its weight is zero
 _STRIDES = (64, 8, 1)
 

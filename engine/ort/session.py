@@ -20,7 +20,7 @@ from ..errors import ModelError, WorkError
 from ..ir import TensorType
 from ..numerics import Array
 from ..ops.lowering import Builder
-from .blocked import Blocked, block_size, cut_reorders, pieces, unblock
+from .blocked import Blocked, block_size, cut_reorders, pieces, skim, unblock
 from .model import Model, Request, Segment, build, needed, segments
 
 ort.set_default_logger_severity(4)
@@ -137,6 +137,17 @@ class Program:
         if tensor in self.nhwc:
             return value.reshape(-1, value.shape[-1])[::stride]
         return value.swapaxes(0, 1).reshape(value.shape[1], -1)[:, ::stride]
+
+    def skim(self, tensor: str, value: Array, stride: int) -> tuple[float, float, Array]:
+        """Return the extremes of all elements of a value this program made, and a flat copy of those `thinned` gives; NaN shows.
+
+        Of a value without elements they are infinite, the lowest above the highest.
+        """
+        found = self.blocked.get(tensor)
+        if found and value.size:
+            return skim(value, found.channels, stride)
+        part = np.array(self.thinned(tensor, value, stride) if stride > 1 else value, order="K").reshape(-1)
+        return float(value.min(initial=np.inf)), float(value.max(initial=-np.inf)), part
 
     def nhwc_value(self, tensor: str, value: Array) -> Array:
         """Return a value this program made as `Runner.nhwc` does, in a buffer of this thread."""

@@ -76,7 +76,7 @@ def write_sample(output: Path, samples: Sequence[Sample], specs: Sequence[InputS
 
 
 class Dumps:
-    """The dumps of the first readable debug sample, taken while it is measured, or run for where its metrics were known already."""
+    """The dumps of the first readable debug sample: of the first one taken while it is measured, else run for."""
 
     def __init__(self, folder: Path, measurer: Measurer, writer: DumpWriter | None) -> None:
         self.folder, self.measurer, self.writer = folder, measurer, writer

@@ -38,6 +38,9 @@ CHUNK = 8
 READ_AHEAD = 8
 """Samples that are read and decoded before their turn: enough to do while the network is compiled."""
 
+TOGETHER = 4
+"""Samples whose values are counted at once: a histogram of 16384 counts costs as much to add as 16384 values to count."""
+
 COUNTED = 1 << 14
 """Values of a feature that enter its histogram per sample, about: of a larger one every k-th position counts, k without a common factor
 with the width, so that every column is seen. Minimum and maximum are always those of all values."""
@@ -162,19 +165,30 @@ class _Source:
         return seen
 
     def observe(self, runs: Iterable[dict[str, Glimpse] | str], tell: Callable[[int], None]) -> Chunk:
-        """Observe a chunk of samples that have been run."""
+        """Observe a chunk of samples that have been run, a few of them at a time."""
         observers = {t: Observer() for t in self.tensors}
-        failures, count = [], 0
+        failures: list[str] = []
+        waiting: list[dict[str, Glimpse]] = []
+        count = 0
         for count, found in enumerate(runs, 1):
             if isinstance(found, str):
                 failures.append(found)
                 continue
-            for tensor, observer in observers.items():
-                one = found[tensor]
-                observer.extremes(one.low, one.high, one.nonfinite)
-                observer.count_part(one.part)
+            waiting.append(found)
+            if len(waiting) == TOGETHER:
+                _count(observers, waiting)
             tell(count)
+        _count(observers, waiting)
         return Chunk({t: o.result() for t, o in observers.items()}, tuple(failures), count - len(failures))
+
+
+def _count(observers: Mapping[str, Observer], waiting: list[dict[str, Glimpse]]) -> None:
+    """Let each observer count what the samples that wait show of its feature; none waits any more."""
+    for tensor, observer in observers.items() if waiting else ():
+        for found in waiting:
+            observer.extremes(found[tensor].low, found[tensor].high, found[tensor].nonfinite)
+        observer.count_part(np.concatenate([found[tensor].part for found in waiting]))
+    waiting.clear()
 
 
 def glimpse(program: Program, tensor: str, value: Array, stride: int) -> Glimpse:
@@ -182,12 +196,10 @@ def glimpse(program: Program, tensor: str, value: Array, stride: int) -> Glimpse
 
     It has to be a copy even where numpy would hand out a view: the next run writes into the same buffers while this one is counted.
     """
-    pieces = [p for p in program.pieces(tensor, value) if p.size]
-    chosen = [program.thinned(tensor, value, stride)] if stride > 1 else (pieces or [value])
-    part = np.concatenate([p.reshape(-1) for p in chosen])
-    lows, highs = [float(p.min()) for p in pieces], [float(p.max()) for p in pieces]
-    if all(math.isfinite(v) for v in (*lows, *highs)):
-        return Glimpse(min(lows, default=math.inf), max(highs, default=-math.inf), 0, part)
+    low, high, part = program.skim(tensor, value, stride)
+    if not value.size or (math.isfinite(low) and math.isfinite(high)):
+        return Glimpse(low, high, 0, part)
+    pieces = program.pieces(tensor, value)
     finite = [p[np.isfinite(p)] for p in pieces]
     lows, highs = [float(p.min()) for p in finite if p.size], [float(p.max()) for p in finite if p.size]
     missing = sum(p.size for p in pieces) - sum(p.size for p in finite)

@@ -25,6 +25,9 @@ from ..version import backend
 from .ahead import FloatPasses
 from .fan import in_order
 
+RESULTS_AHEAD = 8
+"""Samples whose metrics may wait for those of one before them; values do not wait, each thread holds those of one sample."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleResult:
@@ -94,37 +97,28 @@ class Measurer:
     ) -> Iterator[SampleResult]:
         """Yield each sample's metrics in order, from the store where they are known.
 
-        The networks run on the executor's threads, the metrics are taken on the caller's: side by side they do not wait for one another.
-        `first` is shown the values of the first readable sample, unless its metrics are known and it is not run.
+        A sample is run and measured by one thread of the executor, while its values are in that processor's cache. `first` is shown the
+        values of the first sample, unless it cannot be read, or its metrics are known and it is not run.
         """
         if any(self._known(s) is None for s in samples):
             self.compile(executor)
-        readable = 0
-        for made in in_order(self._run, samples, executor):
-            if isinstance(made, SampleResult):
-                readable += not made.failure
-                yield made
-                continue
-            sample, values = made
-            shown = executor.submit(first, values) if executor and not readable else None
-            if not (executor or readable):
-                first(values)
-            readable += 1
-            result = self._measured(sample, values)
-            if shown:
-                shown.result()
-            values.release()
-            yield result
+        shown = samples[:1]
+        yield from in_order(lambda s: self._result(s, first if s in shown else None), samples, executor, RESULTS_AHEAD)
 
-    def _run(self, sample: Sample) -> SampleResult | tuple[Sample, Values]:
-        """Run one sample, unless it is known or cannot be read: then its result is complete already."""
+    def _result(self, sample: Sample, show: Callable[[Values], None] | None) -> SampleResult:
+        """Run and measure one sample, unless it is known or cannot be read."""
         known = self._known(sample)
         if known is not None:
             return known
         try:
-            return sample, self.values(sample)
+            values = self.values(sample)
         except DataError as error:
             return SampleResult(sample, {}, str(error))
+        if show:
+            show(values)
+        result = self._measured(sample, values)
+        values.release()
+        return result
 
     def _measured(self, sample: Sample, values: Values) -> SampleResult:
         found = {name: self._layer(tensor, values) for name, tensor in self.tensors.items()}

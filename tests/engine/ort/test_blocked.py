@@ -82,6 +82,36 @@ def test_thinned_values_are_the_same_elements_in_every_layout(channels: int, bat
         assert np.array_equal(np.sort(plain.thinned(tensor, nhwc.transpose(0, 3, 1, 2), stride).reshape(-1)), expected)
 
 
+@pytest.mark.parametrize("stride", [1, 7])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("channels", [3, 17, 64])
+def test_a_skim_is_the_extremes_of_all_and_the_thinned_values(
+    channels: int, batch: int, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, blocked = programs(channels, batch)
+    for room in (1, 500, 1 << 18):
+        monkeypatch.setattr("engine.ort.blocked.SKIMMED", room)
+        for tensor, value in blocked.run(fed(batch)).items():
+            nhwc = blocked.nhwc_value(tensor, value)
+            for program, given in ((blocked, value), (plain, nhwc.transpose(0, 3, 1, 2))):
+                low, high, part = program.skim(tensor, given, stride)
+                assert (low, high) == (nhwc.min(), nhwc.max())
+                assert np.array_equal(np.sort(part), np.sort(program.thinned(tensor, given, stride).reshape(-1)))
+                assert not np.shares_memory(part, given)
+
+
+def test_a_skim_shows_what_is_no_number() -> None:
+    for program in programs(17):
+        for tensor, value in program.run(fed()).items():
+            for odd in (np.nan, np.inf, -np.inf):
+                spoilt = value.copy()
+                spoilt[0, 3, 1, 1] = odd
+                low, high, _ = program.skim(tensor, spoilt, 2)
+                assert not np.isfinite([low, high]).all()
+                spoilt[0, 3, 1, 1] = value[0, 3, 1, 1]
+                assert np.isfinite(program.skim(tensor, spoilt, 2)[:2]).all()
+
+
 def test_thinned_values_of_nhwc_tensors() -> None:
     b = Builder()
     b.finish(b.op("Relu", "x"), "y")
