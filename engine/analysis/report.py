@@ -122,6 +122,11 @@ def from_json(document: object, *, where: str = "") -> Report:
 
 def _plain(value: Any) -> Any:
     """Return the value with tuples as lists and numbers that are not finite as None."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:  # most of a document; the general questions below cost more than the answers
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -14,7 +14,7 @@ from ..numerics import NUMERICS
 from ..quantize import PIXELS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Step:
     """Layers that run in one session: what they read from outside, what they make, and the key of that (one per tensor)."""
 

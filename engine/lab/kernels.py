@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
 
 from ..ir import QGraph, TensorType, fields_key
 from ..numerics import Array, QParams
@@ -21,14 +23,18 @@ class Kernels:
     """Compiled steps, safe to use from several threads; values of rank 4 cross as NHWC."""
 
     def __init__(self) -> None:
-        self._programs: OrderedDict[Hashable, Program] = OrderedDict()
+        self._programs: OrderedDict[Hashable, Future[Program]] = OrderedDict()
+        self._known: weakref.WeakKeyDictionary[Step, Program] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def run(self, step: Step, graph: QGraph, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run one step on its inputs and return what it makes, in arrays of their own."""
-        shapes = tuple((t, graph.types[t]) for t in step.reads)
-        key = ("step", tuple(map(fields_key, step.nodes)), shapes, step.makes)
-        return _run(self._program(key, lambda: _compile(step, graph)), {t: values[t] for t in step.reads})
+        program = self._known.get(step)
+        if program is None:
+            shapes = tuple((t, graph.types[t]) for t in step.reads)
+            key = ("step", tuple(map(fields_key, step.nodes)), shapes, step.makes)
+            program = self._known[step] = self._program(key, lambda: _compile(step, graph))
+        return _run(program, {t: values[t] for t in step.reads})
 
     def quantize(self, tensor: str, kind: TensorType, q: QParams, value: Array) -> Array:
         """Return the levels of a float value, as the layer alone is fed with them."""
@@ -43,17 +49,25 @@ class Kernels:
         return _run(self._program(("quantize", tensor, kind, q), compiled), {tensor: value})["levels"]
 
     def _program(self, key: Hashable, compiled: Callable[[], Program]) -> Program:
+        """Return a program, compiled by the first thread that asks for it; the others wait for that one."""
         with self._lock:
             found = self._programs.get(key)
-            if found is not None:
+            if found is None:
+                mine = self._programs[key] = Future()
+                while len(self._programs) > MOST:
+                    self._programs.popitem(last=False)
+            else:
                 self._programs.move_to_end(key)
-                return found
-        made = compiled()
-        with self._lock:
-            self._programs[key] = made
-            while len(self._programs) > MOST:
-                self._programs.popitem(last=False)
-        return made
+        if found is not None:
+            return found.result()
+        try:
+            mine.set_result(compiled())
+        except BaseException as error:
+            with self._lock:
+                self._programs.pop(key, None)
+            mine.set_exception(error)
+            raise
+        return mine.result()
 
 
 def _run(program: Program, feeds: Mapping[str, Array]) -> dict[str, Array]:

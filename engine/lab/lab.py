@@ -35,7 +35,7 @@ from ..stages.quantizing import quantized_forms
 from ..stages.rows import cells, finished, layer_rows, output_row
 from ..store import Store
 from .course import Course, course_of
-from .measures import Asked, Measures, Taken
+from .measures import Asked, Measures, Questions, Taken
 from .opening import Opened, identity_of, open_project
 from .units import units_of
 from .values import ROOM, Values
@@ -54,6 +54,7 @@ class Core:
     measures: Measures
     made: Made = field(default_factory=Made)
     courses: dict[str, tuple[Plan, Quantized, Course]] = field(default_factory=dict)
+    home: tuple[Sources | None, frozenset[str]] = (None, frozenset())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,16 +175,17 @@ class Lab:
         document = to_json(Document(str(self.job.model), self.config.soc, done, outputs, timing, None, (), warnings, NUMERICS))
         return {**document, "recomputed": [n.name for n in self.graph.nodes if n.name in ran]}
 
-    def _measured(self, course: Course, asked: Sequence[Asked], *, keep: bool) -> Iterator[tuple[SampleResult, set[str]]]:
+    def _measured(self, course: Course, asked: Questions, *, keep: bool) -> Iterator[tuple[SampleResult, set[str]]]:
         """Yield each readable sample's figures and the layers computed for it, in order; DataError when none is readable."""
         core, debug, failures = self.core, self.core.opened.debug, []
+        kept = None if keep else self._home()
 
         def work(index: int) -> tuple[list[Asked], Taken] | str | None:
             missing = core.measures.missing(asked, index, alone=keep)
             if not missing:
                 return None
             try:
-                return missing, core.measures.take(course, missing, index, keep=keep, alone=keep)
+                return missing, core.measures.take(course, missing, index, keep=kept, alone=keep)
             except DataError as error:
                 return str(error)
 
@@ -207,12 +209,18 @@ class Lab:
         if debug and len(failures) == len(debug):
             raise DataError(f"none of the {len(debug)} debug samples is readable; the first one: {failures[0]}")
 
+    def _home(self) -> frozenset[str]:
+        """Return the keys of the base plan's values: plans that are scored lie around it, and share what comes before their change."""
+        if self.core.home[0] is not self.sources:
+            self.core.home = self.sources, frozenset(self._network(self.base)[2].keys.values())
+        return self.core.home[1]
+
     def score(self, plan: Plan, at: str = "") -> Score:
         """Return the score of a plan at the network's outputs, or at the layer `at`. UsageError when there is no such layer."""
         _, _, course = self._network(plan)
         asked = self.core.measures.asked(course, self._places(at))
         results = [result for result, _ in self._measured(course, asked, keep=False)]
-        rows = [reduce([r.layers[a.name][0] for r in results]) for a in asked]
+        rows = [reduce([r.layers[a.name][0] for r in results]) for a in asked.layers]
         found = [Score(row.cosine_avg, row.cosine_min, row.sqnr_db) for row in rows]
         return Score(*(_worst(getattr(s, name) for s in found) for name in Score.__slots__))
 
@@ -262,7 +270,7 @@ class Lab:
             if not values.readable(index):
                 count += 1
                 self.report(Progress(STAGE, count, most))
-                yield values.floats(index)[tensor], values.run(course, index, [tensor], keep=False)[0][tensor]
+                yield values.floats(index)[tensor], values.run(course, index, [tensor], keep=())[0][tensor]
 
     def scores(self, plans: Iterable[Plan], at: str = "") -> Iterator[Score]:
         """Yield the score of each plan, in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +19,8 @@ from .values import Values
 
 Cell = tuple[Measured, Local]
 
+_NONE = Local()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
@@ -29,6 +31,14 @@ class Asked:
     step: Step
     whole: str
     alone: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Questions:
+    """Layers to measure in one network, and the key of all their figures together."""
+
+    layers: tuple[Asked, ...]
+    key: str
 
 
 @dataclass(slots=True)
@@ -49,12 +59,13 @@ class Measures:
         self._whole: dict[tuple[int, str], Measured] = {}
         self._alone: dict[tuple[int, str], Local] = {}
 
-    def asked(self, course: Course, names: Sequence[str] | None = None) -> list[Asked]:
+    def asked(self, course: Course, names: Sequence[str] | None = None) -> Questions:
         """Return what is to be measured of a network: every layer that can be, or those named."""
         chosen = set(measured_layers(self.opened.graph) if names is None else names)
         tensors = {n.name: n.outputs[0] for n in self.opened.graph.nodes if n.name in chosen}
         makers = {t: s for s in course.steps for t in s.makes}
-        return [self._asked(course, name, tensor, makers[tensor]) for name, tensor in tensors.items() if tensor in makers]
+        layers = tuple(self._asked(course, name, tensor, makers[tensor]) for name, tensor in tensors.items() if tensor in makers)
+        return Questions(layers, digest([(a.whole, a.alone) for a in layers]))
 
     def _asked(self, course: Course, name: str, tensor: str, step: Step) -> Asked:
         q = course.graph.qparams.get(tensor)
@@ -66,18 +77,18 @@ class Measures:
             alone = digest("alone", fields_key(node), params, [self.opened.float_keys[course.origins.get(t, t)] for t in node.inputs])
         return Asked(name, tensor, step, whole, alone)
 
-    def missing(self, asked: Sequence[Asked], index: int, *, alone: bool = True) -> list[Asked]:
+    def missing(self, asked: Questions, index: int, *, alone: bool = True) -> list[Asked]:
         """Return what has not been measured on a sample yet; what an earlier process stored counts as measured."""
-        found = [a for a in asked if self._lacks(a, index, alone)]
+        found = [a for a in asked.layers if self._lacks(a, index, alone)]
         if not found or not self._recall(asked, index):
             return found
-        return [a for a in asked if self._lacks(a, index, alone)]
+        return [a for a in asked.layers if self._lacks(a, index, alone)]
 
     def _lacks(self, a: Asked, index: int, alone: bool) -> bool:
         return (index, a.whole) not in self._whole or bool(alone and a.alone and (index, a.alone) not in self._alone)
 
-    def take(self, course: Course, asked: Sequence[Asked], index: int, *, keep: bool, alone: bool = True) -> Taken:
-        """Compute the values that these figures need, on the calling thread."""
+    def take(self, course: Course, asked: Sequence[Asked], index: int, *, keep: Container[str] | None, alone: bool = True) -> Taken:
+        """Compute the values that these figures need, on the calling thread; `keep` as in `Values.run`."""
         whole = [a.tensor for a in asked if (index, a.whole) not in self._whole]
         made, work = self.values.run(course, index, whole, keep=keep)
         apart = [a for a in asked if alone and a.alone and (index, a.alone) not in self._alone]
@@ -93,25 +104,24 @@ class Measures:
             if a.tensor in taken.alone and q is not None:
                 self._alone[index, a.alone] = cosine_only(x, taken.alone[a.tensor], q)
 
-    def cells(self, asked: Sequence[Asked], index: int) -> dict[str, Cell]:
-        """Return the figures of a sample by layer; all of them must have been measured."""
-        return {a.name: (self._whole[index, a.whole], self._alone.get((index, a.alone), Local())) for a in asked}
+    def cells(self, asked: Questions, index: int) -> dict[str, Cell]:
+        """Return the figures of a sample by layer, in order; all of them must have been measured."""
+        return {a.name: (self._whole[index, a.whole], self._alone.get((index, a.alone), _NONE)) for a in asked.layers}
 
-    def keep(self, asked: Sequence[Asked], index: int) -> None:
+    def keep(self, asked: Questions, index: int) -> None:
         """Store a sample's figures for later processes."""
-        rows = [self.cells([a], index)[a.name] for a in asked]
-        self.store.put(self._place(asked, index), msgspec.json.encode(rows))
+        self.store.put(self._place(asked, index), msgspec.json.encode(list(self.cells(asked, index).values())))
 
-    def _recall(self, asked: Sequence[Asked], index: int) -> bool:
+    def _recall(self, asked: Questions, index: int) -> bool:
         data = self.store.get(self._place(asked, index))
         if data is None:
             return False
-        for a, (whole, alone) in zip(asked, msgspec.json.decode(data, type=list[Cell]), strict=True):
+        for a, (whole, alone) in zip(asked.layers, msgspec.json.decode(data, type=list[Cell]), strict=True):
             self._whole[index, a.whole] = whole
             if a.alone:
                 self._alone[index, a.alone] = alone
         return True
 
-    def _place(self, asked: Sequence[Asked], index: int) -> str:
+    def _place(self, asked: Questions, index: int) -> str:
         specs = [(s.shape, s.color) for s in self.opened.inputs.specs]
-        return digest("lab", backend(), specs, self.opened.debug[index].key, [(a.whole, a.alone) for a in asked])
+        return digest("lab", backend(), specs, self.opened.debug[index].key, asked.key)

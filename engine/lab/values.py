@@ -6,7 +6,7 @@ What does not fit is computed again when it is needed, so the size of a network 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..dataset import Sample
@@ -60,10 +60,10 @@ class Values:
         self._floats.remember(str(index), found, sum(v.nbytes for v in found.values()))
         return found
 
-    def run(self, course: Course, index: int, wanted: Iterable[str], *, keep: bool) -> tuple[dict[str, Array], Work]:
+    def run(self, course: Course, index: int, wanted: Iterable[str], *, keep: Container[str] | None) -> tuple[dict[str, Array], Work]:
         """Return the wanted tensors of a quantized network on a sample, and what had to be computed for them.
 
-        `keep` puts everything computed into the room; without it nothing of it stays, as suits a search that will not come back.
+        `keep` names by key what stays in the room, None everything: a search comes back to what its plans share, not to the plans.
         """
         given = {t.removeprefix(PIXELS): v for t, v in self.feeds(index).items()}
         wanted = tuple(wanted)
@@ -77,8 +77,8 @@ class Values:
             values = self.kernels.run(step, course.graph, {t: have[t] for t in step.reads})
             work.ran.update(n.name for n in step.nodes)
             have |= values
-            if keep:
-                for tensor, value in values.items():
+            for tensor, value in values.items():
+                if keep is None or course.keys[tensor] in keep:
                     self._made.remember(f"{index}:{course.keys[tensor]}", value, value.nbytes)
             for tensor in last.get(place, ()):
                 have.pop(tensor, None)
