@@ -12,10 +12,10 @@ import numpy as np
 
 from ..ir import Node, QNode, RawNode, TensorType
 from ..numerics import INT32_MAX, Array, QParams
-from . import activation
+from . import activation, gemm
 from .base import Example, Operator, Parameters, quantization, random_levels, random_params
 from .folding import Affine, absorb_affine
-from .linear import carried_sum, integer_weights
+from .linear import FLOAT, carried_sum, integer_weights
 from .lowering import Builder
 from .view import Decline, Match, View
 from .window import pads_of, zero_pads
@@ -87,8 +87,14 @@ class Conv2D(Operator):
         if "QLinearConv" in b.fast and source.bits <= 8 and target.bits <= 8 and q.attrs["bound"] <= INT32_MAX:
             activation.finish_table(q, b, self._fast(q, b, source, target))
             return
+        activation.lower_requantize(q, b, self._sum(q, b, source), q.arrays["m"].reshape(1, -1, 1, 1))
+
+    def _sum(self, q: QNode, b: Builder, source: QParams) -> str:
+        """Append the exact sums and return them as float32."""
+        if gemm.fits(b, q.attrs, q.arrays["weight"]):
+            return b.op("Cast", gemm.integer_sum(b, q.inputs[0], source, q.arrays["weight"], q.arrays["bias"], q.attrs), to=FLOAT)
         weight = b.const(q.arrays["weight"], np.float32)
-        acc = carried_sum(
+        return carried_sum(
             b,
             q.inputs[0],
             source,
@@ -97,7 +103,6 @@ class Conv2D(Operator):
             q.arrays["bias"].reshape(1, -1, 1, 1),
             lambda x: b.op("Conv", x, weight, **_attrs(q.attrs)),
         )
-        activation.lower_requantize(q, b, acc, q.arrays["m"].reshape(1, -1, 1, 1))
 
     def _fast(self, q: QNode, b: Builder, source: QParams, target: QParams) -> str:
         """Append QLinearConv: its multiplier is x_scale * w_scale / y_scale, so scales of one hand it m itself."""

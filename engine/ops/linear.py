@@ -112,9 +112,7 @@ def limbs(b: Builder, centred: str, largest: int, weight_sum: int) -> list[tuple
     while largest > room:
         high = b.op("Floor", b.op("Mul", rest, b.const(1.0 / step, np.float32)))
         parts.append((b.op("Sub", rest, b.op("Mul", high, b.const(step, np.float32))), weight))
-        # floor of a negative number grows in magnitude by at most one
-        rest, weight, largest = high, weight * step, largest // step + 1
-        if largest <= 1:
-            break
+        # the floor of a negative number is the farther one; so a largest of 1 stays 1, which any room holds
+        rest, weight, largest = high, weight * step, -(-largest // step)
     parts.append((rest, weight))
     return parts

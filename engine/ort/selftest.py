@@ -1,7 +1,8 @@
 """The start-up test that decides which integer kernels of onnxruntime may be used on this machine.
 
-QLinearConv multiplies and rounds as we do, but on some CPUs its sums of uint8 * int8 saturate. Worst-case operands (all 255 against all
-±127, over many channels) and random ones are compared with plain int64 sums; one wrong integer and the kernel is not used.
+QLinearConv multiplies and rounds as we do, and MatMulInteger only sums, but on some CPUs sums of uint8 * int8 saturate. Worst-case operands
+(all 255 against all ±127, over many channels) and random ones are compared with plain int64 sums; one wrong integer and the kernel is not
+used.
 """
 
 from __future__ import annotations
@@ -24,9 +25,25 @@ CASES = (
     ((1, 3, 12, 12), (8, 3, 5, 5), 1),
 )
 
+PRODUCTS = ((49, 288, 40, 0), (7, 577, 24, 255), (33, 64, 7, 3), (1, 2304, 16, 128))
+
 
 def exact_kernels() -> frozenset[str]:
     """Return the names of the kernels that gave every integer right; an onnxruntime without them gives the empty set."""
+    tests = {"QLinearConv": _convolutions, "MatMulInteger": _products}
+    return frozenset(name for name, test in tests.items() if _right(*test()))
+
+
+def _right(b: Builder, feeds: dict[str, Array], expected: list[Array]) -> bool:
+    """Tell whether the steps make of the feeds exactly what is expected under y0, y1 and so on."""
+    try:
+        found = run_steps(b, feeds, [f"y{i}" for i in range(len(expected))])
+    except WorkError:
+        return False
+    return all(np.array_equal(a, e) for a, e in zip(found, expected, strict=True))
+
+
+def _convolutions() -> tuple[Builder, dict[str, Array], list[Array]]:
     b = Builder()
     feeds: dict[str, Array] = {}
     expected: list[Array] = []
@@ -43,12 +60,24 @@ def exact_kernels() -> frozenset[str]:
         b.finish(levels, f"y{index}")
         acc = convolve(x.astype(np.int64) - 3, weight.astype(np.int64), attrs) + bias.reshape(1, -1, 1, 1)
         expected.append(requantize(acc, m.reshape(1, -1, 1, 1), out))
-    try:
-        found = run_steps(b, feeds, [f"y{i}" for i in range(len(expected))])
-    except WorkError:
-        return frozenset()
-    same = all(np.array_equal(a, e) for a, e in zip(found, expected, strict=True))
-    return frozenset({"QLinearConv"}) if same else frozenset()
+    return b, feeds, expected
+
+
+def _products() -> tuple[Builder, dict[str, Array], list[Array]]:
+    """Return products with and without a zero point, over rows of any length."""
+    b, rng = Builder(), np.random.default_rng(8)
+    feeds: dict[str, Array] = {}
+    expected: list[Array] = []
+    for index, (rows, inner, columns, zero) in enumerate(PRODUCTS):
+        x = np.full((1, 2, rows, inner), 255, np.uint8)
+        x[:, 1] = rng.integers(0, 256, x[:, 1].shape)
+        weight = np.where(np.arange(columns) % 2, 127, -127).astype(np.int8) * np.ones((inner, 1), np.int8)
+        weight[:, columns // 2 :] = rng.integers(-127, 128, (inner, columns - columns // 2))
+        b.begin(str(index))
+        feeds[f"x{index}"] = x
+        b.finish(b.op("MatMulInteger", f"x{index}", b.const(weight), b.const(zero, np.uint8)), f"y{index}")
+        expected.append((x.astype(np.int64) - zero) @ weight.astype(np.int64))
+    return b, feeds, expected
 
 
 def _operands() -> Iterator[tuple[Array, Array, Array, Array, QParams, dict[str, Any]]]:
