@@ -178,7 +178,7 @@ class Lab:
     def _measured(self, course: Course, asked: Questions, *, keep: bool) -> Iterator[tuple[SampleResult, set[str]]]:
         """Yield each readable sample's figures and the layers computed for it, in order; DataError when none is readable."""
         core, debug, failures = self.core, self.core.opened.debug, []
-        kept = None if keep else self._home()
+        kept = None if keep else self.shared
 
         def work(index: int) -> tuple[list[Asked], Taken] | str | None:
             missing = core.measures.missing(asked, index, alone=keep)
@@ -209,7 +209,8 @@ class Lab:
         if debug and len(failures) == len(debug):
             raise DataError(f"none of the {len(debug)} debug samples is readable; the first one: {failures[0]}")
 
-    def _home(self) -> frozenset[str]:
+    @property
+    def shared(self) -> frozenset[str]:
         """Return the keys of the base plan's values: plans that are scored lie around it, and share what comes before their change."""
         if self.core.home[0] is not self.sources:
             self.core.home = self.sources, frozenset(self._network(self.base)[2].keys.values())
@@ -270,7 +271,7 @@ class Lab:
             if not values.readable(index):
                 count += 1
                 self.report(Progress(STAGE, count, most))
-                yield values.floats(index)[tensor], values.run(course, index, [tensor], keep=())[0][tensor]
+                yield values.floats(index)[tensor], values.run(course, index, [tensor], keep=self.shared)[0][tensor]
 
     def scores(self, plans: Iterable[Plan], at: str = "") -> Iterator[Score]:
         """Yield the score of each plan, in order."""

@@ -34,7 +34,7 @@ def outputs(lab: Lab, plan: Plan) -> Iterator[Outputs]:
     values, failures = lab.core.values, []
     for index, sample in enumerate(lab.samples):
         try:
-            made, _ = values.run(course, index, names.values(), keep=False)
+            made, _ = values.run(course, index, names.values(), keep=lab.shared)
         except DataError as error:
             failures.append(str(error))
             continue

@@ -17,7 +17,8 @@ from engine.discover import find_project, job_for
 from engine.errors import Cancelled, UsageError
 from engine.events import Event, Layers, Progress, SampleMeasured, silent
 from engine.lab import Lab, open_lab
-from engine.lab.course import steps_of
+from engine.lab.course import Step, steps_of
+from engine.lab.kernels import Kernels
 from engine.plan import Choice, Plan
 from tests.engine import tiny
 from tests.engine.frontends import families
@@ -149,6 +150,22 @@ def test_a_score_is_that_of_the_outputs(lab: Lab) -> None:
     at = lab.score(raised, at="r1")
     assert at.cosine_min == rows(lab.evaluate(raised))["r1"]["cosine_min"]
     assert list(lab.scores([lab.base, raised])) == [lab.score(lab.base), score]
+
+
+def test_what_scored_plans_share_is_computed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    run = Kernels.run
+
+    def counted(self: Kernels, step: Step, *rest: Any) -> Any:
+        ran.extend(n.name for n in step.nodes)
+        return run(self, step, *rest)
+
+    monkeypatch.setattr(Kernels, "run", counted)
+    everything = {"data/BatchNormScale", "r1", "c2", "g", "f", "scores"}
+    for bits, expected in ((12, everything), (10, {"c2", "g", "f", "scores"})):
+        lab.score(lab.base.with_node("c2", Choice(feature_bits=bits)))
+        assert set(ran) == expected
+        ran.clear()
 
 
 def test_everything_in_float_loses_nothing(lab: Lab) -> None:
