@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics import Array, QParams
-from .moments import Moments, Values, collect, collect_exactly, cuts, energies, farthest, of_floats, of_levels
+from .moments import Energies, Moments, Values, collect, collect_beside, collect_exactly, cuts, energies, farthest, of_floats, of_levels
 from .reduce import SQNR_EXACT
 
 _CANCELLED = 64.0
@@ -60,9 +60,16 @@ class Local:
 def measure(x: Array, levels: Array, q: QParams) -> Measured:
     """Measure float32 values against levels (uint8 or uint16) of the same shape and memory order."""
     x, levels = _flat(x, levels)
-    half = 0.5 * q.scale
-    ends = (q.scale * -q.zero - half, q.scale * (q.qmax - q.zero) + half)
-    return _measure(x, of_levels(levels, q), ends)
+    return _measure(x, of_levels(levels, q), _ends(q))
+
+
+def measure_both(x: Array, levels: Array, alone: Array, q: QParams) -> tuple[Measured, Local]:
+    """Return what `measure` says of `levels` and `cosine_only` of `alone`, in one pass over x."""
+    flat, levels = _flat(x, levels)
+    if not flat.size:
+        return Measured(0), Local()
+    found, other = collect_beside(flat, of_levels(levels, q), _ends(q), of_levels(_flat(x, alone)[1], q))
+    return _measured(flat, of_levels(levels, q), found, saturates=True), _local(other)
 
 
 def measure_floats(x: Array, y: Array) -> Measured:
@@ -74,14 +81,26 @@ def measure_floats(x: Array, y: Array) -> Measured:
 def cosine_only(x: Array, levels: Array, q: QParams) -> Local:
     """Return cosine and SQNR alone."""
     x, levels = _flat(x, levels)
-    found = energies(x, of_levels(levels, q)) if x.size else None
+    return _local(energies(x, of_levels(levels, q)) if x.size else None)
+
+
+def _local(found: Energies | None) -> Local:
     return Local(_cosine(*found), _sqnr(*found)) if found else Local()
+
+
+def _ends(q: QParams) -> tuple[float, float]:
+    """Return the real numbers half a step beyond what the quantization can represent."""
+    half = 0.5 * q.scale
+    return q.scale * -q.zero - half, q.scale * (q.qmax - q.zero) + half
 
 
 def _measure(x: Array, values: Values, ends: tuple[float, float] | None) -> Measured:
     if not x.size:
         return Measured(0)
-    m = collect(x, values, ends or (-math.inf, math.inf))
+    return _measured(x, values, collect(x, values, ends or (-math.inf, math.inf)), saturates=ends is not None)
+
+
+def _measured(x: Array, values: Values, m: Moments | None, *, saturates: bool) -> Measured:
     if m is None:
         return Measured(x.size, _nonfinite(x, values))
     spread = m.var_x + m.var_y
@@ -93,7 +112,7 @@ def _measure(x: Array, values: Values, ends: tuple[float, float] | None) -> Meas
         standard_deviation=math.sqrt(m.var_d),
         max_absolute=m.max_error,
         max_absolute_normalized=_normalized(x, values, m),
-        saturation=m.beyond / x.size if ends else None,
+        saturation=m.beyond / x.size if saturates else None,
         mean_error=m.mean_d,
     )
 
@@ -127,7 +146,8 @@ def _normalized(x: Array, values: Values, m: Moments) -> float | None:
 
 
 def _nonfinite(x: Array, values: Values) -> int:
-    return sum(int(np.count_nonzero(~(np.isfinite(x[a:b]) & np.isfinite(values(a, b))))) for a, b in cuts(x.size))
+    out = np.empty(x.size, np.float32)
+    return sum(int(np.count_nonzero(~(np.isfinite(x[a:b]) & np.isfinite(values(a, b, out[a:b]))))) for a, b in cuts(x.size))
 
 
 def _flat(x: Array, y: Array) -> tuple[Array, Array]:

@@ -23,8 +23,11 @@ _SMALL = 1 << 12  # up to this many elements float64 costs nothing
 _SAFE = (1e-9, 1e15)  # magnitudes whose squares, and whose errors' squares, are normal float32 numbers
 _OFF_CENTRE = 4.0  # mean^2 / variance beyond which a variance from plain sums has lost digits
 
-Values = Callable[[int, int], Array]
-"""y[start:stop] as float32; the array may be scratch that the next call overwrites."""
+Values = Callable[[int, int, Array], Array]
+"""Writes y[start:stop] into a float32 array of that size, and returns it."""
+
+Energies = tuple[float, float, float]
+"""sum(y^2), sum(y*d), sum(d^2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,9 @@ class Moments:
 
 def of_levels(levels: Array, q: QParams) -> Values:
     """Return the values of quantized levels, block by block: exactly `numerics.dequantize`, without its temporaries."""
-    scratch = np.empty(min(BLOCK, levels.size), np.float32)
     zero, scale = np.float32(q.zero), np.float32(q.scale)
 
-    def values(start: int, stop: int) -> Array:
-        out = scratch[: stop - start]
+    def values(start: int, stop: int, out: Array) -> Array:
         np.copyto(out, levels[start:stop])
         if q.zero:
             np.subtract(out, zero, out=out)
@@ -109,7 +110,12 @@ def of_levels(levels: Array, q: QParams) -> Values:
 
 def of_floats(y: Array) -> Values:
     """Return the values of a float tensor, block by block."""
-    return lambda start, stop: y[start:stop]
+
+    def values(start: int, stop: int, out: Array) -> Array:
+        np.copyto(out, y[start:stop])
+        return out
+
+    return values
 
 
 def collect(x: Array, values: Values, ends: tuple[float, float] = (-math.inf, math.inf)) -> Moments | None:
@@ -117,29 +123,53 @@ def collect(x: Array, values: Values, ends: tuple[float, float] = (-math.inf, ma
 
     `ends` are the values of x beyond which an element counts as `beyond`.
     """
+    return collect_beside(x, values, ends, None)[0]
+
+
+def collect_beside(x: Array, values: Values, ends: tuple[float, float], beside: Values | None) -> tuple[Moments | None, Energies | None]:
+    """Return what `collect` does, and the energies of x against another y, for which each block of x is read once only."""
+    fast: Moments | None = None
+    other: Energies | None = None
     with np.errstate(all="ignore"):  # what overflows here is seen in the result, and done again in float64
-        fast = _fast(x, values, ends) if x.size > _SMALL else None
-        if fast and fast.finite and fast.trustworthy():
-            return fast
-        exact = collect_exactly(x, values, ends)
-    return exact if exact.finite else None
+        if x.size > _SMALL:
+            fast, other = _fast(x, values, ends, beside)
+        if fast is None or not (fast.finite and fast.trustworthy()):
+            exact = collect_exactly(x, values, ends)
+            fast = exact if exact.finite else None
+    if beside is not None and (other is None or not _trusted(other, x.size)):
+        other = _collected(x, beside)
+    return fast, other
 
 
-def energies(x: Array, values: Values) -> tuple[float, float, float] | None:
-    """Return sum(y^2), sum(y*d), sum(d^2) alone, at half the price of `collect`; None when a value of either is not finite."""
-    scratch = np.empty(min(BLOCK, x.size), np.float32)
-    yy = yd = dd = 0.0
+def energies(x: Array, values: Values) -> Energies | None:
+    """Return the energies alone, at half the price of `collect`; None when a value of either is not finite."""
+    found: Energies | None = None
     with np.errstate(all="ignore"):
-        for start, stop in cuts(x.size) if x.size > _SMALL else ():
-            y = values(start, stop)
-            d = np.subtract(x[start:stop], y, out=scratch[: stop - start])
-            yy, yd, dd = yy + _dot(y, y), yd + _dot(y, d), dd + _dot(d, d)
-    largest = max(yy, dd)
-    trusted = _SAFE[0] ** 2 < largest / x.size < _SAFE[1] ** 2 and (yy + 2 * yd + dd) * _OFF_CENTRE > yy
-    if trusted:
-        return yy, yd, dd
+        if x.size > _SMALL:
+            found = (0.0, 0.0, 0.0)
+            work = _scratch(x.size)
+            for start, stop in cuts(x.size):
+                found = _more(found, x[start:stop], values, start, work[:, : stop - start])
+    return found if found and _trusted(found, x.size) else _collected(x, values)
+
+
+def _collected(x: Array, values: Values) -> Energies | None:
     m = collect(x, values)
     return (m.yy, m.yd, m.dd) if m else None
+
+
+def _trusted(found: Energies, size: int) -> bool:
+    """Tell whether float32 inside the blocks was good enough for these energies."""
+    yy, yd, dd = found
+    return _SAFE[0] ** 2 < max(yy, dd) / size < _SAFE[1] ** 2 and (yy + 2 * yd + dd) * _OFF_CENTRE > yy
+
+
+def _more(so_far: Energies, a: Array, values: Values, start: int, work: Array) -> Energies:
+    """Return energies with those of a block of x added; `work` (2, block) holds y and x - y when it returns."""
+    np.subtract(a, values(start, start + a.size, work[0]), out=work[1])
+    yy, yd, dd = so_far
+    (own_y, own_d), cross = _products(work)
+    return yy + float(own_y), yd + cross, dd + float(own_d)
 
 
 def farthest(x: Array, values: Values, m: Moments, k: float) -> float:
@@ -148,13 +178,14 @@ def farthest(x: Array, values: Values, m: Moments, k: float) -> float:
     Blocks that cannot hold the maximum, by their ends, are not read again.
     """
     kind = np.float64 if m.exact else np.float32
-    work, error = np.empty(min(BLOCK, m.size), kind), np.empty(min(BLOCK, m.size), kind)
+    scratch = np.empty(min(BLOCK, m.size), np.float32)
+    work, error = np.empty(scratch.size, kind), np.empty(scratch.size, kind)
     centre = m.mean_d + k * m.mean_y
     best = 0.0
     for block in sorted(m.blocks, key=lambda b: -b.reach(k, m.mean_d, m.mean_y)):
         if block.reach(k, m.mean_d, m.mean_y) <= best:
             break
-        y = values(block.start, block.stop)
+        y = values(block.start, block.stop, scratch[: block.stop - block.start])
         w, d = work[: y.size], error[: y.size]
         np.subtract(x[block.start : block.stop], y, out=d, dtype=kind)
         np.multiply(y, kind(k), out=w, dtype=kind)
@@ -163,28 +194,31 @@ def farthest(x: Array, values: Values, m: Moments, k: float) -> float:
     return best
 
 
-def _fast(x: Array, values: Values, ends: tuple[float, float]) -> Moments:
+def _fast(x: Array, values: Values, ends: tuple[float, float], beside: Values | None) -> tuple[Moments, Energies | None]:
     """Collect in one pass: float32 runs, float64 between them."""
     low, high = _below(-ends[0]), _below(ends[1])
-    scratch = np.empty(min(BLOCK, x.size), np.float32)
-    sums = [0.0] * 5
+    work = _scratch(x.size)
+    found = other = (0.0, 0.0, 0.0)
+    sum_y = sum_d = 0.0
     beyond, blocks = 0, []
     for start, stop in cuts(x.size):
-        a, y = x[start:stop], values(start, stop)
-        d = np.subtract(a, y, out=scratch[: stop - start])
-        for i, (p, r) in enumerate(((y, y), (y, d), (d, d))):
-            sums[i] += _dot(p, r)
-        sums[3] += _sum(y)
-        sums[4] += _sum(d)
+        a, w = x[start:stop], work[:, : stop - start]
+        found = _more(found, a, values, start, w)
+        more_y, more_d = _sums(w)
+        sum_y, sum_d = sum_y + float(more_y), sum_d + float(more_d)
+        d = w[1]
         block = Block(start, stop, float(a.min()), float(a.max()), float(d.min()), float(d.max()))
         beyond += int(np.count_nonzero(a > high)) if block.x_high > high else 0
         beyond += int(np.count_nonzero(a < -low)) if block.x_low < -low else 0
         blocks.append(block)
+        if beside:
+            other = _more(other, a, beside, start, w)
     n = x.size
-    yy, yd, dd = sums[:3]
-    mean_y, mean_d = sums[3] / n, sums[4] / n
+    yy, yd, dd = found
+    mean_y, mean_d = sum_y / n, sum_d / n
     var_y, var_d = max(yy / n - mean_y**2, 0.0), max(dd / n - mean_d**2, 0.0)
-    return Moments(n, mean_y, mean_d, yy, yd, dd, var_y, yd / n - mean_y * mean_d, var_d, beyond, tuple(blocks))
+    moments = Moments(n, mean_y, mean_d, yy, yd, dd, var_y, yd / n - mean_y * mean_d, var_d, beyond, tuple(blocks))
+    return moments, other if beside else None
 
 
 def collect_exactly(x: Array, values: Values, ends: tuple[float, float] = (-math.inf, math.inf)) -> Moments:
@@ -212,7 +246,8 @@ def cuts(size: int) -> Iterator[tuple[int, int]]:
 
 
 def _pairs(x: Array, values: Values) -> Iterator[tuple[Array, Array]]:
-    return ((x[a:b].astype(np.float64), values(a, b).astype(np.float64)) for a, b in cuts(x.size))
+    out = np.empty(min(BLOCK, x.size), np.float32)
+    return ((x[a:b].astype(np.float64), values(a, b, out[: b - a]).astype(np.float64)) for a, b in cuts(x.size))
 
 
 def _dot(a: Array, b: Array) -> float:
@@ -224,10 +259,25 @@ def _dot(a: Array, b: Array) -> float:
     return float(np.vecdot(a[:cut].reshape(-1, RUN), b[:cut].reshape(-1, RUN)).sum(dtype=np.float64)) + rest
 
 
-def _sum(a: Array) -> float:
-    cut = a.size // RUN * RUN
-    rest = float(np.dot(a[cut:], _ONES[: a.size - cut]))
-    return float(np.vecdot(a[:cut].reshape(-1, RUN), _ONES).sum(dtype=np.float64)) + rest if cut else rest
+def _scratch(size: int) -> Array:
+    """Return room for a block of y and one of d, side by side."""
+    return np.empty((2, min(BLOCK, size)), np.float32)
+
+
+def _products(work: Array) -> tuple[Array, float]:
+    """Return the sums of products of each of two float32 rows with itself, and with the other, as `_dot` does: with fewer calls."""
+    cut = work.shape[1] // RUN * RUN
+    runs, rest = work[:, :cut].reshape(2, -1, RUN), work[:, cut:]
+    own = np.vecdot(runs, runs).sum(axis=1, dtype=np.float64) + np.vecdot(rest, rest)
+    return own, float(np.vecdot(runs[0], runs[1]).sum(dtype=np.float64)) + float(np.dot(rest[0], rest[1]))
+
+
+def _sums(work: Array) -> Array:
+    """Return the sum of each of two float32 rows, as `_dot` with ones does."""
+    cut = work.shape[1] // RUN * RUN
+    found: Array = np.vecdot(work[:, :cut].reshape(2, -1, RUN), _ONES).sum(axis=1, dtype=np.float64)
+    found += np.vecdot(work[:, cut:], _ONES[: work.shape[1] - cut])
+    return found
 
 
 def _below(value: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
+from ..analysis.metrics import Local, Measured, measure, measure_both, measure_floats
 from ..dataset import Sample
 from ..errors import DataError
 from ..ir import Graph, QGraph, digest
@@ -147,7 +147,7 @@ class Measurer:
         if q is None:
             return measure_floats(x, y), Local()
         one = values.alone.get(LOCAL + tensor)
-        return measure(x, y, q), cosine_only(x, one, q) if one is not None else Local()
+        return (measure(x, y, q), Local()) if one is None else measure_both(x, y, one, q)
 
     def _place(self, sample: Sample) -> str:
         specs = [(s.shape, s.color) for s in self.networks.inputs.specs]

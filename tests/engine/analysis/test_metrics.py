@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.analysis import moments
-from engine.analysis.metrics import SQNR_EXACT, Local, Measured, cosine_only, measure, measure_floats
+from engine.analysis.metrics import SQNR_EXACT, Local, Measured, cosine_only, measure, measure_both, measure_floats
 from engine.numerics import Array, QParams, affine, dequantize, quantize
 
 METRICS = [f.name for f in dataclasses.fields(Measured) if f.name not in ("size", "nonfinite")]
@@ -64,6 +64,8 @@ def test_levels_agree_with_plain_float64(bits: int, shape: tuple[int, ...], offs
     local = cosine_only(x, levels, q)
     assert local.cosine == pytest.approx(found.cosine, rel=1e-6)
     assert local.sqnr_db == pytest.approx(found.sqnr_db, rel=1e-6)
+    alone = quantize(x, q)
+    assert measure_both(x, levels, alone, q) == (found, cosine_only(x, alone, q)), "to the last bit"
 
 
 @pytest.mark.parametrize("magnitude", [1e-30, 1e-12, 1.0, 1e14, 1e30])
@@ -194,3 +196,4 @@ def test_shapes_must_agree_and_may_be_empty() -> None:
     empty = np.zeros((0, 3), np.float32)
     assert measure_floats(empty, empty) == Measured(0)
     assert cosine_only(empty, empty.astype(np.uint8), QParams(1.0, 0, 8)) == Local()
+    assert measure_both(empty, empty.astype(np.uint8), empty.astype(np.uint8), QParams(1.0, 0, 8)) == (Measured(0), Local())
