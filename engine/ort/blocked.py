@@ -50,6 +50,7 @@ def cut_reorders(model: bytes, options: ort.SessionOptions, unsafe: list[str], a
     options.optimized_model_filepath = str(folder / "optimized.onnx")
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
     options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+    options.add_session_config_entry("session.disable_prepacking", "1")  # this session never runs
     options.enable_cpu_mem_arena = False
     ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=unsafe)
     trim()
