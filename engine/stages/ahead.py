@@ -14,8 +14,8 @@ from ..ort.session import Runner
 from ..simulate import Networks
 from .calibration import read
 
-ROOM = 64 << 20
-"""Bytes of float values that may wait for the integer network."""
+MOST, ROOM = 4, 128 << 20
+"""Samples that may wait for the integer network, about as many as are run while it is made, and the bytes of their float values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class FloatPasses:
     def __init__(self, networks: Networks, samples: Sequence[Sample], executor: Executor | None) -> None:
         self.networks = networks
         sizes = [k.size * np.dtype(k.dtype).itemsize for k in networks.graph.types.values() if k.dtype == "float32"]
-        early = samples[: ROOM // max(sum(sizes), 1)] if executor else ()
+        early = samples[: min(MOST, ROOM // max(sum(sizes), 1))] if executor else ()
         self._begun = {s: executor.submit(float_pass, networks, s) for s in early} if executor else {}
 
     @property
