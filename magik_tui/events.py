@@ -88,9 +88,10 @@ class Freed(Event, frozen=True):
 
 
 class RunEnded(Event, frozen=True):
-    """A run has ended; `ok` says that its table is complete. For rooms that follow the run."""
+    """A run has ended, for rooms that follow: `ok` says that its table is complete, `live` that only what a change changed was run."""
 
     ok: bool
+    live: bool = False
 
 
 Happening = Event | Said

@@ -122,10 +122,10 @@ def _fall_back(state: State) -> State:
     """Show the last complete table again instead of half a one, marked stale; half a one is better than none."""
     if not state.kept.rows:
         return replace(state, stale=bool(state.table.rows))
-    return _show(replace(state, stale=True), state.kept)
+    return shown(replace(state, stale=True), state.kept)
 
 
-def _show(state: State, table: Table) -> State:
+def shown(state: State, table: Table) -> State:
     """Show another table; the cursor stays on its layer, where that layer still exists."""
     row = state.cursor
     name = state.table.rows[row].name if row < len(state.table.rows) else state.wish
@@ -171,7 +171,7 @@ def _progress(state: State, said: wire.Progress) -> Step:
 def _layers(state: State, said: wire.Layers) -> Step:
     if not _current(state, said.id):
         return state, ()
-    return replace(_show(state, tb.from_layers(said)), stale=False), ()
+    return replace(shown(state, tb.from_layers(said)), stale=False), ()
 
 
 @on(wire.Sample)
@@ -201,7 +201,7 @@ def _result(state: State, said: wire.Result) -> Step:
         value = wire.read(said.value, wire.Document)
     except wire.Unfit as problem:
         return _error(state, wire.Error("ProtocolError", f"the engine's result does not fit: {problem}", id=said.id))
-    state = _show(state, tb.from_document(value, state.table.samples))
+    state = shown(state, tb.from_document(value, state.table.samples))
     known = {note.text for note in state.log}
     for text in (_sentence(warning) for warning in value.warnings):
         state = state if text in known else logged(state, Note("warning", text))

@@ -10,6 +10,7 @@ import pytest
 from magik_tui import events as ev
 from magik_tui import wire
 from magik_tui.core import State, update
+from magik_tui.core.live import DEATHS, WATCH
 from magik_tui.core.requests import PATIENCE
 
 Make = Callable[..., wire.Layers]
@@ -21,7 +22,7 @@ def play(events: Iterable[ev.Event], state: State | None = None) -> tuple[State,
     state, effects = state or State(project="p"), []
     for event in events:
         state, more = update(state, event)
-        effects += more
+        effects += (effect for effect in more if effect != WATCH)  # the watch is another room's
     return state, effects
 
 
@@ -124,22 +125,32 @@ def test_esc_before_hello_replaces_a_worker_that_may_never_say_it() -> None:
     assert state.phase == "running"
 
 
-def test_the_death_of_the_worker_is_an_error_and_r_starts_it_again(document: MakeDocument) -> None:
+def test_a_worker_that_dies_is_told_and_starts_again_with_its_run(document: MakeDocument) -> None:
     state = finished(document)
     state, effects = play([ev.RunAsked(1.0), ev.Exited("was killed (SIGKILL)", "out of [memory]")], state)
-    assert (state.phase, state.worker, state.stale) == ("failed", "off", True)
-    assert ev.Start() not in effects
+    assert (state.phase, state.worker, state.stale) == ("waiting", "starting", True)
+    assert effects[-1] == ev.Start()
     assert state.note is not None
-    assert "was killed (SIGKILL)" in state.note.text
-    assert "r starts it again" in state.note.text
+    assert "was killed (SIGKILL); it starts again" in state.note.text
     assert "out of [memory]" in state.note.text
+    state, effects = play([HELLO], state)
+    assert effects == [ev.Send({"id": 3, "do": "run"})]
+
+
+def test_a_worker_that_dies_again_and_again_is_left_alone_until_r(document: MakeDocument) -> None:
+    state, _ = play([*[ev.Exited("was killed (SIGKILL)"), HELLO] * DEATHS], finished(document))
+    state, effects = play([ev.Exited("was killed (SIGKILL)")], state)
+    assert (state.worker, effects) == ("off", [])
+    assert state.note is not None
+    assert "r starts it again" in state.note.text
     state, effects = play([ev.RunAsked(5.0), HELLO], state)
-    assert effects == [ev.Start(), ev.Send({"id": 3, "do": "run"})]
+    assert effects[0] == ev.Start()
+    assert state.phase == "running"
 
 
 def test_the_death_of_an_idle_worker_is_told_and_keeps_the_table_valid(document: MakeDocument) -> None:
     state, _ = play([ev.Exited("ended")], finished(document))
-    assert (state.phase, state.stale, state.worker) == ("done", False, "off")
+    assert (state.phase, state.stale, state.worker) == ("done", False, "starting")
     assert state.note is not None
     assert state.note.level == "error"
 

@@ -1,0 +1,275 @@
+"""The room of what changes: a plan on top of the configuration, files that others write, and the table that follows both.
+
+One job is at work and at most one waits: a newer one takes its place, and what a superseded one still says is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from magik_tui import events as ev
+from magik_tui import table as tb
+from magik_tui import wire
+from magik_tui.core.config import ConfigChanged
+from magik_tui.core.data import DataChanged
+from magik_tui.core.requests import Reply, ask, cancel
+from magik_tui.core.run import shown
+from magik_tui.core.state import Note, State, Step, logged, on
+
+DEATHS = 3  # times that the engine may die in a row before it is not started again by itself
+UNDONE = 200  # plans that can be taken back
+LABEL = "live"
+WATCHING = 0  # the id of the one request that is never answered; others count from 1
+WATCH = ev.Send({"id": WATCHING, "do": "watch"})
+
+
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is asked for one layer; None leaves it to the configuration."""
+
+    feature_bits: int | None = None
+    weight_bits: int | None = None
+    feature_method: str | None = None
+    weight_method: str | None = None
+    min: float | None = None
+    max: float | None = None
+    skip: bool | None = None
+
+
+NOTHING = Choice()
+Plan = Mapping[str, Choice]
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """What changed on disk: files by what they are."""
+
+    config: tuple[str, ...] = ()
+    bits: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+
+class LiveDocument(wire.Document, frozen=True):
+    """The document of a run, and which layers had to be computed for it."""
+
+    recomputed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The slice of this room.
+
+    `plan` holds what was changed by layer, `undo` and `redo` earlier and later ones; `auto` says that changes run at once. `wanted` says
+    that the table is older than the plan or the files; `job` is the request at work, None where none is.
+    """
+
+    plan: Plan = field(default_factory=dict)
+    undo: tuple[Plan, ...] = ()
+    redo: tuple[Plan, ...] = ()
+    auto: bool = True
+    wanted: bool = False
+    job: int | None = None
+    recomputed: int | None = None
+    seconds: float = 0.0
+    deaths: int = 0
+
+
+class PlanSet(ev.Event, frozen=True):
+    """These layers get these choices on top of what was changed before; a choice that says nothing takes the layer out of the plan."""
+
+    nodes: dict[str, Choice]
+
+
+class PlanReset(ev.Event, frozen=True):
+    """Nothing is changed any more: what the configuration says holds."""
+
+
+class UndoAsked(ev.Event, frozen=True):
+    """The last change of the plan is taken back (`step` -1), or made again (1)."""
+
+    step: int
+
+
+class AutoToggled(ev.Event, frozen=True):
+    """Changes shall run at once, or no longer."""
+
+
+class LiveAsked(ev.Event, frozen=True):
+    """The table shall be that of the plan and the files as they are now."""
+
+
+class FilesChanged(ev.Event, frozen=True):
+    """Files of the project changed on disk."""
+
+    what: Changed
+
+
+def with_choices(plan: Plan, nodes: Mapping[str, Choice]) -> Plan:
+    """Return a plan with other choices for some layers."""
+    return {name: choice for name, choice in {**plan, **nodes}.items() if choice != NOTHING}
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan as the worker takes it."""
+    return {"nodes": {name: msgspec.to_builtins(choice) for name, choice in plan.items()}}
+
+
+def _replanned(state: State, plan: Plan) -> Step:
+    live = state.of(Live)
+    if plan == live.plan:
+        return state, ()
+    state = state.put(replace(live, plan=plan, undo=(*live.undo, live.plan)[-UNDONE:], redo=()))
+    return _want(state)
+
+
+@on(PlanSet)
+def _plan_set(state: State, event: PlanSet) -> Step:
+    return _replanned(state, with_choices(state.of(Live).plan, event.nodes))
+
+
+@on(PlanReset)
+def _plan_reset(state: State, event: PlanReset) -> Step:
+    return _replanned(state, {})
+
+
+@on(UndoAsked)
+def _undo(state: State, event: UndoAsked) -> Step:
+    live = state.of(Live)
+    source, target = (live.undo, live.redo) if event.step < 0 else (live.redo, live.undo)
+    if not source:
+        return state.noted("info", "nothing to undo" if event.step < 0 else "nothing to redo"), ()
+    plan, rest, kept = source[-1], source[:-1], (*target, live.plan)
+    live = replace(live, plan=plan, undo=rest, redo=kept) if event.step < 0 else replace(live, plan=plan, redo=rest, undo=kept)
+    return _want(state.put(live))
+
+
+@on(AutoToggled)
+def _auto(state: State, event: AutoToggled) -> Step:
+    live = replace(state.of(Live), auto=not state.of(Live).auto)
+    said = "changes run at once" if live.auto else "changes wait for you to run them"
+    state = state.put(live).noted("info", said)
+    return _go(state) if live.auto and live.wanted else (state, ())
+
+
+@on(LiveAsked)
+def _asked(state: State, event: LiveAsked) -> Step:
+    return _go(state.put(replace(state.of(Live), wanted=True)))
+
+
+@on(FilesChanged)
+def _files(state: State, event: FilesChanged) -> Step:
+    state, effects = _want(state)
+    more: tuple[ev.Event, ...] = (ConfigChanged(),) if event.what.config else ()
+    if event.what.config or event.what.pictures:
+        more += (DataChanged(),)
+    return state, (*effects, *more)
+
+
+def _want(state: State) -> Step:
+    """Mark the table as older than what it shows; with `auto` make it anew, in place of what is at work for an older plan."""
+    live = replace(state.of(Live), wanted=True)
+    state = replace(state, stale=bool(state.table.rows)).put(live)
+    return _go(state) if live.auto else (state, ())
+
+
+def _go(state: State) -> Step:
+    """Start the job, or stop the one that is superseded: its end starts the next."""
+    live = state.of(Live)
+    if live.job is not None:
+        return cancel(state, live.job)
+    if state.phase == "waiting":  # the first run of a worker says it all, as long as nothing is changed on top
+        return (state, ()) if not live.plan else _send(state)
+    return _send(state)
+
+
+def _send(state: State) -> Step:
+    live = state.of(Live)
+    fields: dict[str, Any] = {"plan": plan_document(live.plan)}
+    if state.settings:
+        fields["set"] = list(state.settings)
+    state = state.put(replace(live, wanted=False, job=state.last_id + 1))
+    return ask(state, "live", fields, then=_done, value=LiveDocument, tag=live.plan, label=LABEL, heavy=True)
+
+
+def _done(state: State, reply: Reply) -> Step:
+    live = state.of(Live)
+    if reply.request.id != live.job or not (reply.done or reply.failed):
+        return state, ()
+    live = replace(live, job=None)
+    if reply.failed:
+        state = replace(state.put(live), stale=bool(state.table.rows))
+        if state.worker == "off":
+            return state.put(replace(live, wanted=True)), ()
+        if live.wanted and live.auto:
+            return _send(state)
+        if reply.cancelled:
+            return state.put(replace(live, wanted=True)).noted("info", "stopped: the table is older than the plan"), ()
+        return state.put(replace(live, wanted=True)).noted("error", reply.error), ()
+    document: LiveDocument = reply.said
+    seconds = sum(document.timing.values())
+    state = state.put(replace(live, recomputed=len(document.recomputed), seconds=seconds, deaths=0))
+    if live.wanted and live.auto:
+        return _send(state)
+    state = shown(state, tb.from_document(document, state.table.samples))
+    note = state.note if state.note is not None and state.note.level == "error" and not live.wanted else None
+    state = replace(
+        state, stale=live.wanted, kept=state.table, outputs=document.outputs, soc=document.soc, note=None if note else state.note
+    )
+    return state, (ev.RunEnded(ok=True, live=True),)
+
+
+@on(ev.RunEnded)
+def _run_ended(state: State, event: ev.RunEnded) -> Step:
+    """A whole run does not know the plan: where there is one, the table is made again with it."""
+    live = state.of(Live)
+    if event.live or not event.ok:
+        return state, ()
+    state = state.put(replace(live, deaths=0, wanted=bool(live.plan)))
+    return _send(state) if live.plan and live.auto and live.job is None else (state, ())
+
+
+@on(ev.CancelAsked)
+def _cancelled(state: State, event: ev.CancelAsked) -> Step:
+    live = state.of(Live)
+    return (state.put(replace(live, wanted=False)), ()) if live.job is not None else (state, ())
+
+
+# The worker
+
+
+@on(wire.Hello)
+def _hello(state: State, said: wire.Hello) -> Step:
+    live = state.of(Live)
+    if state.phase == "failed":  # it speaks another protocol
+        return state, ()
+    if not (live.wanted and live.auto and live.job is None and state.phase not in ("waiting", "running")):
+        return state, (WATCH,)
+    state, effects = _send(state)
+    return state, (WATCH, *effects)
+
+
+@on(wire.News)
+def _news(state: State, said: wire.News) -> Step:
+    if said.id != WATCHING or said.event != "changed":
+        return state, ()
+    try:
+        return state, (FilesChanged(wire.read(said.fields, Changed)),)
+    except wire.Unfit as problem:
+        return logged(state, Note("warning", f"not a message ({problem}): changed", "engine")), ()
+
+
+@on(ev.Exited)
+def _exited(state: State, event: ev.Exited) -> Step:
+    """Start an engine that died again: nothing is lost, since all that is computed lies in the store."""
+    live = state.of(Live)
+    if state.worker != "off" or live.deaths >= DEATHS:
+        return state, ()
+    last = f" Its last words: {event.last_words}" if event.last_words else ""
+    note = Note("error", f"The engine's process {event.how}; it starts again.{last}")
+    if state.phase == "failed":  # a run was at work: it begins anew
+        state = replace(state, phase="waiting", wanted=True)
+    state = replace(state, worker="starting", note=note)
+    return state.put(replace(live, deaths=live.deaths + 1, wanted=live.wanted or live.job is not None)), (ev.Start(),)

@@ -1,0 +1,137 @@
+"""What changes on top of the configuration, and on disk: one job at work, at most one waits, nothing superseded is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from magik_tui import events as ev
+from magik_tui import wire
+from magik_tui.core import State, update
+from magik_tui.core.config import ConfigFile, Text
+from magik_tui.core.live import WATCH, AutoToggled, Choice, Live, LiveAsked, PlanReset, PlanSet, UndoAsked
+
+HELLO = wire.Hello(1)
+MakeDocument = Callable[..., wire.Document]
+
+
+def play(state: State, *events: Any) -> tuple[State, list[dict[str, Any]]]:
+    """Return the state after the events, and the requests that were sent."""
+    sent: list[dict[str, Any]] = []
+    for event in events:
+        state, effects = update(state, event)
+        sent += [e.request for e in effects if isinstance(e, ev.Send)]
+    return state, sent
+
+
+def ready(document: MakeDocument) -> State:
+    return play(State("p"), ev.Opened(0.0), HELLO, wire.Result(msgspec.to_builtins(document()), id=1))[0]
+
+
+def result(state: State, document: wire.Document) -> wire.Result:
+    job = state.of(Live).job
+    return wire.Result({**msgspec.to_builtins(document), "recomputed": ["a", "b"]}, id=job)
+
+
+def bits(n: int) -> PlanSet:
+    return PlanSet({"conv": Choice(feature_bits=n)})
+
+
+def test_a_changed_plan_runs_at_once(document: MakeDocument) -> None:
+    state, sent = play(ready(document), bits(12))
+    assert sent == [{"id": 2, "do": "live", "plan": {"nodes": {"conv": {"feature_bits": 12}}}}]
+    assert state.stale
+    state, _ = play(state, result(state, document(count=7)))
+    assert (len(state.table.rows), state.stale, state.of(Live).recomputed) == (7, False, 2)
+
+
+def test_a_newer_plan_takes_the_place_of_the_one_at_work(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(12))
+    state, sent = play(state, bits(10))
+    assert [s["do"] for s in sent] == ["cancel"]
+    state, sent = play(state, bits(4))
+    assert sent == []
+    state, sent = play(state, wire.Error("Cancelled", id=2))
+    assert [s["plan"]["nodes"]["conv"]["feature_bits"] for s in sent] == [4]
+
+
+def test_a_superseded_result_is_not_shown(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(12), bits(10))
+    before = state.table
+    state, sent = play(state, result(state, document(count=3)))
+    assert state.table == before
+    assert [s["do"] for s in sent] == ["live"]
+    assert state.stale
+
+
+def test_undo_and_redo(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(12), PlanSet({"fc": Choice(skip=True)}))
+    assert set(state.of(Live).plan) == {"conv", "fc"}
+    state, _ = play(state, UndoAsked(-1))
+    assert set(state.of(Live).plan) == {"conv"}
+    state, _ = play(state, UndoAsked(-1), UndoAsked(-1))
+    assert state.of(Live).plan == {}
+    assert state.note is not None
+    assert state.note.text == "nothing to undo"
+    state, _ = play(state, UndoAsked(1), UndoAsked(1))
+    assert set(state.of(Live).plan) == {"conv", "fc"}
+    state, _ = play(state, PlanReset(), UndoAsked(-1))
+    assert set(state.of(Live).plan) == {"conv", "fc"}
+
+
+def test_a_choice_that_says_nothing_leaves_the_plan(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(12), PlanSet({"conv": Choice()}))
+    assert state.of(Live).plan == {}
+
+
+def test_changes_wait_when_they_are_told_to(document: MakeDocument) -> None:
+    state, sent = play(ready(document), AutoToggled(), bits(12))
+    assert (sent, state.stale) == ([], True)
+    _, sent = play(state, LiveAsked())
+    assert [s["do"] for s in sent] == ["live"]
+    _, sent = play(state, AutoToggled())
+    assert [s["do"] for s in sent] == ["live"]
+
+
+def test_files_that_others_change_are_followed(document: MakeDocument) -> None:
+    state = ready(document).put(ConfigFile(saved=Text("magik.cfg", "{}", "1"), draft="{}"))
+    _, sent = play(state, wire.News("changed", 0, {"config": ["magik.cfg"]}))
+    assert [s["do"] for s in sent] == ["live", "read"]
+    _, sent = play(state, wire.News("changed", 5, {"config": ["magik.cfg"]}))
+    assert sent == []
+
+
+def test_a_whole_run_is_followed_by_the_plan(document: MakeDocument) -> None:
+    state, _ = play(ready(document), AutoToggled(), bits(12), AutoToggled())
+    state, _ = play(state, result(state, document()))
+    state, sent = play(state, ev.RunAsked(1.0))
+    assert [s["do"] for s in sent] == ["run"]
+    _, sent = play(state, wire.Result(msgspec.to_builtins(document()), id=state.run))
+    assert [s["do"] for s in sent] == ["live"]
+
+
+def test_a_killed_worker_loses_no_plan(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(12))
+    state, _ = play(state, ev.Exited("was killed (SIGKILL)"))
+    assert (state.worker, state.of(Live).plan) == ("starting", {"conv": Choice(feature_bits=12)})
+    _, sent = play(state, HELLO)
+    assert sent == [WATCH.request, {"id": 3, "do": "live", "plan": {"nodes": {"conv": {"feature_bits": 12}}}}]
+
+
+def test_a_plan_that_fails_is_told_and_the_table_stays(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(9))
+    before = state.table
+    state, _ = play(state, wire.Error("ConfigError", "T40 has no 9-bit features", id=2))
+    assert (state.table, state.stale) == (before, True)
+    assert state.note is not None
+    assert state.note.text == "T40 has no 9-bit features"
+
+
+def test_esc_stops_it_and_says_so(document: MakeDocument) -> None:
+    state, _ = play(ready(document), bits(12))
+    state, sent = play(state, ev.CancelAsked())
+    assert [s["do"] for s in sent] == ["cancel"]
+    state, sent = play(state, wire.Error("Cancelled", id=2))
+    assert (sent, state.stale) == ([], True)
