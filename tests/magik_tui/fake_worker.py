@@ -109,6 +109,14 @@ class Worker:
                 self.say(id=id_, event="result", value={})
             elif do == "runs":
                 self.runs_asked(id_, request)
+            elif do == "units":
+                units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "feature_bits": 8}
+                         for i, n in enumerate(names(self.mode, self.options.layers))]  # fmt: skip
+                self.say(id=id_, event="result", value={"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}})
+            elif do == "live":
+                self.live(id_, request["plan"]["nodes"])
+            elif do == "apply":
+                self.say(id=id_, event="result", value={"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"]})
             elif do == "data":
                 self.say(id=id_, event="result", value=samples_of(self.mode, self.options.samples))
             elif do == "thumbnail":
@@ -116,6 +124,16 @@ class Worker:
                 self.say(id=id_, event="result", value={"width": 24, "height": 18, "rgb": base64.b64encode(pixels).decode()})
             elif do in ("read", "write", "variant"):
                 self.file_asked(id_, request)
+
+    def live(self, id_: int, plan: dict[str, Any]) -> None:
+        layers = [row(name, i, self.options.layers) for i, name in enumerate(names(self.mode, self.options.layers))]
+        for layer in layers:
+            choice = plan.get(layer["name"], {})
+            layer["feature_bits"] = choice.get("feature_bits", layer["feature_bits"])
+            layer["quantized"] = layer["quantized"] and not choice.get("skip")
+        document = self.document(layers, [f"cat_{i:03d}.jpg" for i in range(self.options.samples)])
+        document["outputs"][0]["cosine_avg"] = 0.9911 + 0.001 * len(plan)
+        self.say(id=id_, event="result", value={**document, "recomputed": list(plan), "timing": {"live": 0.05}})
 
     def file_asked(self, id_: int, request: dict[str, Any]) -> None:
         if not hasattr(self, "text"):

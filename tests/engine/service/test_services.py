@@ -16,7 +16,7 @@ from engine.events import silent
 from engine.service.context import Context
 from engine.service.lanes import names, service
 from engine.userfiles import Conflict
-from tests.engine.running import rows
+from tests.engine.running import converted, rows
 
 
 class Asked:
@@ -150,3 +150,31 @@ def test_another_variant_is_served_from_now_on(ask: Asked, project: Path) -> Non
     assert "T41" in ask("read", file="config")["text"]
     with pytest.raises(UsageError):
         ask("variant", name="t42")
+
+
+def test_a_plan_becomes_what_the_files_say(ask: Asked, project: Path) -> None:
+    plan = {"nodes": {"c2": {"feature_bits": 12}, "r1": {"max": 2.5}, "scores": {"skip": True}}}
+    live = ask("live", plan=plan)
+    written = ask("apply", plan=plan)["written"]
+    assert [Path(p).name for p in written] == [NAME, "magik.cfg"]
+    config = json.loads((project / "magik.cfg").read_text())
+    assert (config["QUANT_NODE_SKIP"], config["LOAD_OP_QUANT_BIT"], config["LOAD_OP_QUANT_MIN_MAX"]) == (["scores"], True, True)
+    entries = json.loads((project / NAME).read_text())
+    assert (entries["c2"]["QUANT_FEATURE_BIT"], entries["r1"]["MAX"]) == (12, 2.5)
+    whole = rows(converted(project))
+    for name, row in rows(live).items():
+        assert (whole[name]["feature_bits"], whole[name]["cosine_min"], whole[name]["max"]) == (
+            row["feature_bits"],
+            row["cosine_min"],
+            row["max"],
+        )
+
+
+def test_what_no_file_can_say_is_refused(ask: Asked, project: Path) -> None:
+    before = (project / "magik.cfg").read_text()
+    with pytest.raises(UsageError, match="weight_bits of 'c2' cannot be written"):
+        ask("apply", plan={"nodes": {"c2": {"weight_bits": 4}}})
+    with pytest.raises(UsageError, match="by operator type"):
+        ask("apply", plan={"types": {"Conv2D": {"skip": True}}})
+    assert (project / "magik.cfg").read_text() == before
+    assert not (project / NAME).exists()

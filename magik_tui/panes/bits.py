@@ -1,0 +1,252 @@
+"""The pane of mixed widths: what is asked for each unit and what it gets, what it costs, what it does."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from magik_tui import events as ev
+from magik_tui.core import State
+from magik_tui.core.bits import (
+    ApplyAsked,
+    Bits,
+    BitsSeen,
+    Dropped,
+    Marked,
+    RangeGiven,
+    SkipAsked,
+    UnitMoved,
+    WidthAsked,
+    asked_bits,
+    cost,
+    predicted,
+    skipped,
+)
+from magik_tui.core.live import NOTHING, AutoToggled, Live, LiveAsked, UndoAsked
+from magik_tui.panes.base import Pane
+from magik_tui.text import clean, fit, fixed, short
+from magik_tui.widgets.ink import Line, Lines, Role
+from magik_tui.widgets.rows import Rows
+
+BAR = 20
+RANGE = re.compile(r"^\s*(\S+)?\s*[,.\s]\s*(\S+)?\s*$")
+
+
+class UnitTable(Rows):
+    """The units in graph order."""
+
+    def __init__(self) -> None:
+        super().__init__(id="bits")
+        self._state: State | None = None
+
+    def show(self, state: State) -> None:
+        """Draw the units."""
+        bits = state.of(Bits)
+        self._state, self.count, self.cursor = state, len(bits.units or ()), bits.cursor
+        self.redraw()
+
+    def head(self) -> Line:
+        """Return the names of the columns."""
+        return ((fit("   asked got  cosine   alone     cost  unit", self.room), "head"),)
+
+    def row(self, index: int) -> Line:
+        """Return one unit."""
+        if self._state is None:
+            return ()
+        bits = self._state.of(Bits)
+        unit = (bits.units or ())[index]
+        place = self._state.table.find(unit.name)
+        row = self._state.table.rows[place] if place is not None else None
+        changed = unit.name in self._state.of(Live).plan
+        mark = ("*" if unit.name in bits.marked else " ") + ("~" if changed else " ")
+        asked = "float" if skipped(self._state, unit) else str(asked_bits(self._state, unit))
+        got = "-" if row is None else "float" if row.feature_bits is None else str(row.feature_bits)
+        mean = fixed(self._state.table.mean(place) if place is not None else None)
+        alone = fixed(row.local_cosine if row else None)
+        total = sum(u.macs for u in bits.units or ()) or 1
+        share = f"{100 * unit.macs / total:5.1f}%"
+        more = f" +{len(unit.nodes) - 1}" if len(unit.nodes) > 1 else ""
+        given = self._state.of(Live).plan.get(unit.name, NOTHING)
+        ends = f"  [{short(given.min)}, {short(given.max)}]" if given.min is not None or given.max is not None else ""
+        text = f"{mark} {asked:>5} {got:>5} {mean:>8} {alone:>8} {share} "
+        role: Role = "cursor" if index == self.cursor else "strong" if changed else "text"
+        return ((text, role), (fit(f"{clean(unit.name)}{more}  {clean(unit.op)}{ends}", max(0, self.room - len(text))), role))
+
+
+class BitsPane(Pane):
+    """The widths; every change runs at once."""
+
+    DEFAULT_CSS = """
+    BitsPane #bits-head { height: 2; }
+    BitsPane #bits { height: 1fr; }
+    BitsPane Input { display: none; height: 1; border: none; padding: 0 1; }
+    BitsPane.-asking Input { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("plus,right_curly_bracket", "width(1)", "raise", id="bits.raise", key_display="+", tooltip="Raise the width"),
+        Binding("minus", "width(-1)", "lower", id="bits.lower", key_display="-", tooltip="Lower the width"),
+        Binding("space", "mark", "mark", id="bits.mark", tooltip="Mark this unit, or no longer"),
+        Binding("b", "mark_bad", id="bits.mark_bad", show=False, tooltip="Mark every bad unit, or none"),
+        Binding("s", "skip", "float", id="bits.skip", tooltip="Keep it in float, or no longer"),
+        Binding("m", "range", "range", id="bits.range", tooltip="Give MIN and MAX, as in 0, 1.7"),
+        Binding("u", "undo(-1)", "undo", id="bits.undo", tooltip="Undo the last change"),
+        Binding("U", "undo(1)", id="bits.redo", show=False, tooltip="Redo it"),
+        Binding("x", "drop", id="bits.drop", show=False, tooltip="Drop what was changed for it"),
+        Binding("a", "apply", "apply", id="bits.apply", tooltip="Write the plan into the project's files"),
+        Binding("A", "auto", id="bits.auto", show=False, tooltip="Run changes at once, or wait for Enter"),
+        Binding("enter", "live", id="bits.live", show=False, tooltip="Run the plan now"),
+        Binding("j,down", "move(1)", id="bits.next", show=False, tooltip="Next unit"),
+        Binding("k,up", "move(-1)", id="bits.previous", show=False, tooltip="Previous unit"),
+        Binding("pagedown", "page(1)", id="bits.page_next", show=False, tooltip="A page down"),
+        Binding("pageup", "page(-1)", id="bits.page_previous", show=False, tooltip="A page up"),
+        Binding("g,home", "go(0)", id="bits.first", show=False, tooltip="First unit"),
+        Binding("G,end", "go(-1)", id="bits.last", show=False, tooltip="Last unit"),
+        Binding("escape", "leave", id="bits.leave", show=False, tooltip="Leave the range"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Return cost and prediction, the table, and the place for a range."""
+        yield Lines(id="bits-head")
+        yield UnitTable()
+        yield Input(placeholder="MIN, MAX; leave one out to calibrate it", compact=True)
+
+    def keys(self) -> Widget:
+        """Return what has the focus: the range while one is typed."""
+        return self.query_one(Input) if self.has_class("-asking") else self.query_one(UnitTable)
+
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return what can be done with a unit."""
+        return ("bits.raise", "bits.lower", "bits.undo", "bits.apply") if state.of(Bits).units else ()
+
+    def show(self, state: State) -> None:
+        """Draw the widths; the first time they are in sight they are asked for."""
+        bits = state.of(Bits)
+        if bits.units is None and not bits.asked:
+            self.call_later(self.desk.dispatch, BitsSeen())
+        self.query_one("#bits-head", Lines).show(head_lines(state, self.size.width))
+        self.query_one(UnitTable).show(state)
+
+    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
+        """Move the cursor to the unit that was clicked."""
+        self.desk.dispatch(UnitMoved(to=message.row))
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Give the range."""
+        ends = ends_of(message.value)
+        if ends is None:
+            self.query_one(Input).value = ""
+            self.query_one(Input).placeholder = "expected two numbers, the lower first: -0.5, 1.7"
+            return
+        self.desk.dispatch(RangeGiven(*ends))
+        self.action_leave()
+
+    def action_width(self, step: int) -> None:
+        """Raise or lower the width."""
+        self.desk.dispatch(WidthAsked(step))
+
+    def action_mark(self) -> None:
+        """Mark the unit."""
+        self.desk.dispatch(Marked())
+
+    def action_mark_bad(self) -> None:
+        """Mark every bad unit."""
+        self.desk.dispatch(Marked(every=True))
+
+    def action_skip(self) -> None:
+        """Keep units in float."""
+        self.desk.dispatch(SkipAsked())
+
+    def action_undo(self, step: int) -> None:
+        """Undo or redo."""
+        self.desk.dispatch(UndoAsked(step))
+
+    def action_drop(self) -> None:
+        """Drop the change."""
+        self.desk.dispatch(Dropped())
+
+    def action_apply(self) -> None:
+        """Write the files."""
+        self.desk.dispatch(ApplyAsked())
+
+    def action_auto(self) -> None:
+        """Run changes at once, or not."""
+        self.desk.dispatch(AutoToggled())
+
+    def action_live(self) -> None:
+        """Run the plan."""
+        self.desk.dispatch(LiveAsked())
+
+    def action_range(self) -> None:
+        """Ask for a range."""
+        chosen = self.state.of(Bits).chosen
+        if chosen is None:
+            return
+        given = self.state.of(Live).plan.get(chosen.name, NOTHING)
+        box = self.query_one(Input)
+        box.value = f"{short(given.min)}, {short(given.max)}".replace("-,", ",").removesuffix("-") if given != NOTHING else ""
+        box.cursor_blink = False
+        self.add_class("-asking")
+        box.focus()
+
+    def action_leave(self) -> None:
+        """Leave the range; where none is typed, Esc does what it does everywhere."""
+        if self.has_class("-asking"):
+            self.remove_class("-asking")
+            self.query_one(UnitTable).focus()
+        else:
+            self.desk.dispatch(ev.CancelAsked())
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        self.desk.dispatch(UnitMoved(by))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.desk.dispatch(UnitMoved(by * self.query_one(UnitTable).page))
+
+    def action_go(self, place: int) -> None:
+        """Move the cursor to a place."""
+        self.desk.dispatch(UnitMoved(to=place))
+
+
+def ends_of(text: str) -> tuple[float | None, float | None] | None:
+    """Return the two ends of a range as it is typed, "-0.5, 1.7", ", 1.7" or "-0.5,"; None for what is no range."""
+    low, comma, high = text.partition(",")
+    if not comma:
+        return (None, None) if not text.strip() else None
+    try:
+        ends = tuple(float(part) if part.strip() else None for part in (low, high))
+    except ValueError:
+        return None
+    if any(end is not None and not abs(end) < 1e30 for end in ends):
+        return None
+    if ends[0] is not None and ends[1] is not None and ends[0] >= ends[1]:
+        return None
+    return ends[0], ends[1]
+
+
+def head_lines(state: State, width: int) -> tuple[Line, ...]:
+    """Return the cost bar, and the output's cosine as predicted and as measured."""
+    bits, live = state.of(Bits), state.of(Live)
+    if bits.units is None:
+        return ((("Reading the widths.", "dim"),),)
+    if not bits.units:
+        return ((("No layer can be integer: nothing to choose.", "dim"),),)
+    now, most = cost(state)
+    full = round(BAR * min(1.0, now / most))
+    changed = f"  {len(live.plan)} changed" if live.plan else ""
+    wait = "" if live.auto else "  changes wait for Enter"
+    first = f"cost {now:.3f} of {most:g} {'#' * full}{'.' * (BAR - full)}  (1 is 8 bits everywhere){changed}{wait}"
+    measured = min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
+    older = " (older than the plan)" if state.stale else ""
+    ran = f"  {live.recomputed} layers computed in {live.seconds:.2f} s" if live.recomputed is not None and not state.stale else ""
+    second = f"output cosine predicted {fixed(predicted(state))}  measured {fixed(measured)}{older}{ran}"
+    return ((fit(first, width), "strong"),), ((fit(second, width), "text"),)
+
+
+PANE = BitsPane
