@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,16 +71,18 @@ class Hunt:
         }
         return {"name": culprit.name, "op": culprit.op, "evidence": evidence}
 
-    def widened(self) -> tuple[int, Answer] | None:
-        """Return the widest feature the chip has and how the network does with the culprits at that width, integer; None for a program."""
-        if not self.goal.measured or not self.found.culprits:
-            return None
-        bits = max(self.lab.profile.feature_bits) if self.lab.profile else WIDEST
+    @property
+    def widest(self) -> int:
+        """The widest feature the chip has."""
+        return max(self.lab.profile.feature_bits) if self.lab.profile else WIDEST
+
+    def widened(self, names: Iterable[str]) -> Answer:
+        """Return how the network does with some operators at that width, integer like all others; for a metric, not for a program."""
         plan = self.lab.base
-        for culprit in self.found.culprits:
-            plan = plan.with_node(culprit.name, Choice(feature_bits=bits).over(plan.nodes.get(culprit.name, Choice())))
+        for name in names:
+            plan = plan.with_node(name, Choice(feature_bits=self.widest).over(plan.nodes.get(name, Choice())))
         value = value_of(self.lab.score(plan, self.goal.at), self.goal)
-        return bits, Answer(self.goal.judge(value), value)
+        return Answer(self.goal.judge(value), value)
 
 
 def _logged(number: int, question: Question, answer: Answer) -> dict[str, Any]:

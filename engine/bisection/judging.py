@@ -27,6 +27,8 @@ from .suspects import with_floats
 
 Judge = Callable[[Question], Answer]
 
+AHEAD = 8
+"""Sets that are computed side by side at most: where one of them turns out good, the others were for nothing."""
 NO_FIGURE = "there is no such figure: the values are all zero, or no numbers"
 
 
@@ -49,7 +51,7 @@ def judge_of(lab: Lab, goal: Goal, folder: Path, timeout: float, done: int = 0) 
 
 
 class _Measuring:
-    """A metric as a judge. Where many processes compute, what is going to be asked in any case is computed beside what is asked."""
+    """A metric as a judge. Where many processes compute, what will most likely be asked is computed beside what is asked."""
 
     def __init__(self, lab: Lab, goal: Goal) -> None:
         self.lab, self.goal = lab, goal
@@ -57,7 +59,7 @@ class _Measuring:
 
     def __call__(self, question: Question) -> Answer:
         if question.floats not in self.values:
-            sets = (question.floats, *(question.coming if self.lab.fan else ()))
+            sets = (question.floats, *(question.coming[: AHEAD - 1] if self.lab.fan else ()))
             scores = self.lab.scores((with_floats(self.lab.base, floats) for floats in sets), self.goal.at)
             self.values |= {floats: value_of(score, self.goal) for floats, score in zip(sets, scores, strict=True)}
         value = self.values[question.floats]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from engine.bisection.wanted import Wanted
 
 PROGRAM = "magik-tui"
+MANY = 8
+"""Culprits above which few operators are not what is wrong."""
 
 
 def bisect_project(path: Path, wanted: Wanted, *, as_json: bool, apply: bool, **where: Any) -> int:
@@ -113,9 +115,14 @@ def _advice(hunt: Hunt, document: dict[str, Any]) -> list[str]:
 
     names = dumps(document["config"]["QUANT_NODE_SKIP"], ensure_ascii=True)
     lines = ["", f'to skip them: --apply, or in magik.cfg  "QUANT_NODE_SKIP": {names}']
-    widened = hunt.widened()
-    if widened is not None:
-        bits, answer = widened
+    if not hunt.goal.measured:
+        return lines
+    guilty, operators = [culprit["name"] for culprit in document["culprits"]], hunt.session.problem.operators
+    sets = [("to keep them quantized", guilty)]
+    if len(guilty) > MANY:
+        sets.append((f"errors are spread over {len(guilty)} of {len(operators)} operators; for all of them", list(operators)))
+    for what, chosen in sets:
+        answer = hunt.widened(chosen)
         verdict = "good as well" if answer.mark == "good" else "not enough"
-        lines.append(f"to keep them quantized: with features of {bits} bits it is {_figure(hunt, answer.value)}, {verdict}")
+        lines.append(f"{what}: with features of {hunt.widest} bits it is {_figure(hunt, answer.value)}, {verdict}")
     return lines

@@ -39,8 +39,8 @@ class Mind:
         return known
 
     def hopeless(self, floats: Floats) -> bool:
-        """Tell whether a set that holds all of this one was bad: less in float is taken to be no better."""
-        return any(answer.mark == "bad" and floats <= other for other, answer in self.answers.items())
+        """Tell whether a set nobody judged lies in one that was bad: less in float is taken to be no better."""
+        return floats not in self.answers and any(answer.mark == "bad" and floats <= other for other, answer in self.answers.items())
 
     def noise(self, floats: Floats) -> float | None:
         return self.problem.goal.noise(self.answers[floats].value)

@@ -163,7 +163,7 @@ class Question:
 
     `types` names the operator types that makes, while types are searched. `left` of the `phase` are undecided, about `steps` questions
     will decide them. `without` is the member of the found set that is integer again, while the set is checked. `coming` are the sets that
-    will be asked next, whatever the answer: who can may judge them side by side.
+    will be asked next unless an answer changes that: who can may judge them side by side.
     """
 
     floats: Floats

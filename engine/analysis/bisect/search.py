@@ -164,24 +164,21 @@ def _parts(mind: Mind, kept: Sequence[Group]) -> Generator[Question, Answer, lis
 
 
 def _check(mind: Mind, kept: Sequence[Group]) -> Generator[Question, Answer, list[Group]]:
-    """Return the members of a good set without any that the others do not need; every one left has been tried.
+    """Return the members of a good set without any that the others do not need; every one left has been tried against the rest.
 
-    Of several that are not needed the one goes whose loss costs least, and all are tried again.
+    Members are tried in turn; where one is not needed it goes, and the turn goes on until it has come round once without that.
     """
-    kept = list(kept)
-    while True:
-        idle: list[tuple[float, int]] = []
-        others = [_union(kept[:index] + kept[index + 1 :]) for index in range(len(kept))]
-        for index, group in enumerate(kept):
-            left = len(kept) - index
-            name = group.names[0]
-            answer = yield from mind.ask(others[index], "check", left, steps=left, without=name, coming=others[index + 1 :])
-            if answer.mark == "good":
-                noise = mind.problem.goal.noise(answer.value)
-                idle.append((0.0 if noise is None else noise, index))
-        if not idle:
-            return kept
-        del kept[min(idle)[1]]
+    waiting, tried = list(kept), list[Group]()
+    while waiting:
+        others = [_union([*waiting[:i], *waiting[i + 1 :], *tried]) for i in range(len(waiting))]
+        left = len(waiting)
+        answer = yield from mind.ask(others[0], "check", left, steps=left, without=waiting[0].names[0], coming=others[1:])
+        group = waiting.pop(0)
+        if answer.mark == "good":
+            waiting, tried = [*waiting, *tried], []
+        else:
+            tried.append(group)
+    return tried
 
 
 def _again(mind: Mind, kept: Sequence[Group]) -> Generator[Question, Answer, list[Group]]:
