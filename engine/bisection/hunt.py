@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,11 @@ def _logged(number: int, question: Question, answer: Answer) -> dict[str, Any]:
     }
 
 
-def bisect(lab: Lab, wanted: Wanted) -> Hunt:
+Heard = Callable[[Question, Answer | None], None]
+"""Hears each question when it is asked (no answer yet) and when it is answered."""
+
+
+def bisect(lab: Lab, wanted: Wanted, heard: Heard = lambda question, answer: None) -> Hunt:
     """Find the least layers that have to stay in float for a goal, telling the lab's hook of every step.
 
     What was answered before, by a run that was stopped or in the log to replay, is not asked again. UsageError where the goal cannot be
@@ -113,12 +117,14 @@ def bisect(lab: Lab, wanted: Wanted) -> Hunt:
     def told(now: Session, question: Question, answer: Answer) -> None:
         keeper.keep(now)
         teller.answered(now, question, answer)
+        heard(question, answer)
 
     folder = lab.job.root / FOLDER / "bisect"
     with judge_of(lab, goal, folder, wanted.timeout, len(session.steps)) as judge:
 
         def asked(question: Question) -> Answer:
             teller.asking(question)
+            heard(question, None)
             return judge(question)
 
         try:

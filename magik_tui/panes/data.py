@@ -14,7 +14,7 @@ from magik_tui.core.data import Data, DataSeen, Entry, OddAsked, PictureWanted, 
 from magik_tui.core.places import PaneChosen
 from magik_tui.events import ColumnMoved, MovedTo
 from magik_tui.panes.base import Pane
-from magik_tui.text import clean, fit, fixed
+from magik_tui.text import clean, cut, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
 from magik_tui.widgets.thumb import Thumb
@@ -39,7 +39,7 @@ class SampleList(Rows):
 
     def head(self) -> Line:
         """Return the names of the columns."""
-        return ((fit("  sample                     cosine  worst layer", self.room), "head"),)
+        return ((fit("   cosine  sample                      worst layer, or what is odd", self.room), "head"),)
 
     def row(self, index: int) -> Line:
         """Return a set's head, or a sample."""
@@ -47,7 +47,7 @@ class SampleList(Rows):
             return ()
         entry = self._state.of(Data).entries[index]
         role: Role = "cursor" if index == self.cursor else "strong" if entry.sample is None else "warn" if entry.sample.fault else "text"
-        return ((fit(entry_text(self._state, entry), self.room), role),)
+        return ((fit(cut(entry_text(self._state, entry), self.room), self.room), role),)
 
 
 def entry_text(state: State, entry: Entry) -> str:
@@ -59,13 +59,10 @@ def entry_text(state: State, entry: Entry) -> str:
         odd = sum(bool(s.fault) for s in found.samples) if found else 0
         said = f", {odd} look odd" if odd else ""
         return f"{clean(entry.key)}  {count} samples{said}"
-    name = clean(entry.sample.name)
-    text = f"  {fit(name, 26)}"
-    if entry.key == MEASURED:
-        worst = worst_layer(state, entry)
-        if worst is not None:
-            text += f" {fixed(worst[1])}  {clean(state.table.rows[worst[0]].name)}"
-    return f"{text}  {clean(entry.sample.fault)}" if entry.sample.fault else text
+    worst = worst_layer(state, entry) if entry.key == MEASURED else None
+    cosine = fixed(worst[1]) if worst else ""
+    layer = clean(state.table.rows[worst[0]].name) if worst else ""
+    return f"  {cosine:>7}  {fit(entry.sample.name, 26)}  {clean(entry.sample.fault) or layer}"
 
 
 def worst_layer(state: State, entry: Entry) -> tuple[int, float] | None:

@@ -105,25 +105,35 @@ class Worker:
             elif do == "cancel" and self.mode != "deaf":
                 self.cancelled.set()
                 self.say(id=id_, event="result", value={})
-            elif do == "ping":
-                self.say(id=id_, event="result", value={})
-            elif do == "runs":
+            else:
+                self.other(do, id_, request)
+
+    def other(self, do: str, id_: int, request: dict[str, Any]) -> None:
+        match do:
+            case "runs":
                 self.runs_asked(id_, request)
-            elif do == "units":
-                units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "feature_bits": 8}
-                         for i, n in enumerate(names(self.mode, self.options.layers))]  # fmt: skip
-                self.say(id=id_, event="result", value={"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}})
-            elif do == "live":
-                self.live(id_, request["plan"]["nodes"])
-            elif do == "apply":
-                self.say(id=id_, event="result", value={"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"]})
-            elif do == "data":
-                self.say(id=id_, event="result", value=samples_of(self.mode, self.options.samples))
-            elif do == "thumbnail":
-                pixels = bytes(v for i in range(24 * 18) for v in (i % 256, (7 * i) % 256, 90))
-                self.say(id=id_, event="result", value={"width": 24, "height": 18, "rgb": base64.b64encode(pixels).decode()})
-            elif do in ("read", "write", "variant"):
+            case "read" | "write" | "variant":
                 self.file_asked(id_, request)
+            case "live":
+                self.live(id_, request["plan"]["nodes"])
+            case "bisect":
+                self.bisect(id_)
+            case "ping" | "units" | "apply" | "data" | "thumbnail":
+                self.say(id=id_, event="result", value=self.simple(do))
+
+    def simple(self, do: str) -> dict[str, Any]:
+        if do == "units":
+            known = enumerate(names(self.mode, self.options.layers))
+            units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "feature_bits": 8} for i, n in known]
+            return {"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}}
+        if do == "apply":
+            return {"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"]}
+        if do == "data":
+            return samples_of(self.mode, self.options.samples)
+        if do == "thumbnail":
+            pixels = bytes(v for i in range(24 * 18) for v in (i % 256, (7 * i) % 256, 90))
+            return {"width": 24, "height": 18, "rgb": base64.b64encode(pixels).decode()}
+        return {}
 
     def live(self, id_: int, plan: dict[str, Any]) -> None:
         layers = [row(name, i, self.options.layers) for i, name in enumerate(names(self.mode, self.options.layers))]
@@ -134,6 +144,22 @@ class Worker:
         document = self.document(layers, [f"cat_{i:03d}.jpg" for i in range(self.options.samples)])
         document["outputs"][0]["cosine_avg"] = 0.9911 + 0.001 * len(plan)
         self.say(id=id_, event="result", value={**document, "recomputed": list(plan), "timing": {"live": 0.05}})
+
+    def bisect(self, id_: int) -> None:
+        known = names(self.mode, self.options.layers)
+        guilty = known[2]
+        for phase, floats, mark, value in (
+            ("start", [], "bad", 0.9),
+            ("operators", known[:4], "good", 0.995),
+            ("check", [guilty], "good", 0.992),
+        ):
+            told = {"phase": phase, "left": len(floats), "steps": 2, "floats": floats}
+            self.say(id=id_, event="asking", types=[], **told)
+            self.say(id=id_, event="answered", mark=mark, value=value, **told)
+        self.say(id=id_, event="result", value={
+            "schema": 1, "target": 0.99, "metric": "cosine_avg", "baseline": 0.9, "healed": 0.992, "culprit_types": ["Conv2D"],
+            "culprits": [{"name": guilty, "op": "Conv2D", "evidence": {"before": 0.9, "after": 0.992, "local_error": 0.02}}],
+            "evaluations": 3, "minimal": True, "interacting": False, "log": [], "path": ".magik/bisect/log"})  # fmt: skip
 
     def file_asked(self, id_: int, request: dict[str, Any]) -> None:
         if not hasattr(self, "text"):

@@ -16,6 +16,7 @@ from engine.events import silent
 from engine.service.context import Context
 from engine.service.lanes import names, service
 from engine.userfiles import Conflict
+from tests.engine import tiny
 from tests.engine.running import converted, rows
 
 
@@ -178,3 +179,17 @@ def test_what_no_file_can_say_is_refused(ask: Asked, project: Path) -> None:
         ask("apply", plan={"types": {"Conv2D": {"skip": True}}})
     assert (project / "magik.cfg").read_text() == before
     assert not (project / NAME).exists()
+
+
+def test_a_bisection_tells_each_step(project: Path) -> None:
+    from engine.events import Found
+
+    tiny.configure(project, QUANT_FEATURE_BIT=4)
+    told: list[Any] = []
+    found = service("bisect")
+    document = found.answer(Context(project, None), found.read({"target": 0.999}), told.append)
+    events = [e for e in told if isinstance(e, Found)]
+    assert len([e for e in events if e.kind == "asking"]) >= 2
+    assert [e.data["mark"] for e in events if e.kind == "answered"] == [step["mark"] for step in document["log"]]
+    assert document["culprits"] != []
+    assert Path(document["path"]).exists()

@@ -1,0 +1,195 @@
+"""The pane of the bisection: the state of every operator, how much is left, the verdict with its evidence."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from magik_tui import events as ev
+from magik_tui.core import State
+from magik_tui.core.bisect import Answered, BisectAsked, Bisection, CulpritsTaken, Mark, MetricAsked, TargetGiven, marks
+from magik_tui.panes.base import LayerPane
+from magik_tui.text import clean, fit, fixed
+from magik_tui.widgets.ink import Line, Lines, Role
+from magik_tui.widgets.rows import Rows
+
+SIGNS: dict[Mark, tuple[str, Role]] = {
+    "good": ("+ good", "good"),
+    "bad": ("x bad", "bad"),
+    "current": ("> current", "strong"),
+    "skip": ("~ skipped", "warn"),
+    "untested": (". untested", "dim"),
+}
+PHASES = {
+    "types": "operator types", "operators": "operators", "parts": "layers of tied groups", "check": "the found operators",
+    "again": "operators one by one", "start": "the network as it is, and in float",
+}  # fmt: skip
+STEPS = 3  # steps that are shown
+RAISED = 12
+
+
+class Operators(Rows):
+    """Every layer with what is known of it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="bisect")
+        self._state: State | None = None
+        self._marks: dict[str, Mark] = {}
+
+    def show(self, state: State) -> None:
+        """Draw the layers."""
+        names = tuple(row.name for row in state.table.rows)
+        self._state, self._marks = state, marks(state.of(Bisection), names)
+        self.count, self.cursor = len(names), state.cursor
+        self.redraw()
+
+    def head(self) -> Line:
+        """Return the names of the columns."""
+        return ((fit("  state       cosine   alone    layer", self.room), "head"),)
+
+    def row(self, index: int) -> Line:
+        """Return one layer."""
+        if self._state is None:
+            return ()
+        row = self._state.table.rows[index]
+        sign, role = SIGNS[self._marks.get(row.name, "untested")] if row.quantized else ("- float", "dim")
+        mark = ">" if index == self.cursor else " "
+        text = f" {fixed(self._state.table.mean(index)):>8} {fixed(row.local_cosine):>8}  "
+        place: Role = "cursor" if index == self.cursor else "text"
+        layer = fit(f"{clean(row.name)}  {clean(row.op)}", max(0, self.room - 12 - len(text)))
+        return ((mark, place), (fit(sign, 11), role), (text, "text"), (layer, place))
+
+
+class BisectPane(LayerPane):
+    """The search; its cursor is the layer that other panes show."""
+
+    DEFAULT_CSS = """
+    BisectPane #bisect-head { height: 5; }
+    BisectPane #bisect { height: 1fr; }
+    BisectPane Input { display: none; height: 1; border: none; padding: 0 1; }
+    BisectPane.-asking Input { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "bisect(False)", "bisect", id="bisect.start", key_display="Enter", tooltip="Find the culprits, or go on"),
+        Binding("F", "bisect(True)", id="bisect.fresh", show=False, tooltip="Find them anew, forgetting earlier answers"),
+        Binding("t", "target", "target", id="bisect.target", tooltip="What the network has to reach"),
+        Binding("m", "metric", "metric", id="bisect.metric", tooltip="Judge by the mean or worst cosine, or by SQNR"),
+        Binding("s", "take(0)", "float", id="bisect.float", tooltip="Keep the culprits in float"),
+        Binding("b", "take(12)", "12 bits", id="bisect.raise", tooltip="Give the culprits 12 bits instead"),
+        Binding("escape", "leave", id="bisect.leave", show=False, tooltip="Leave the target"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Return the state of the search, the layers, and the place for a target."""
+        yield Lines(id="bisect-head")
+        yield Operators()
+        yield Input(placeholder="the target: a cosine, or dB", compact=True)
+
+    def keys(self) -> Widget:
+        """Return what has the focus: the target while it is typed."""
+        return self.query_one(Input) if self.has_class("-asking") else self.query_one(Operators)
+
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return what can be done now."""
+        found = state.of(Bisection).verdict
+        return ("bisect.float", "bisect.raise") if found and found.culprits else ("bisect.start", "bisect.target", "bisect.metric")
+
+    def show(self, state: State) -> None:
+        """Draw the search."""
+        self.query_one("#bisect-head", Lines).show(head_lines(state, self.size.width))
+        self.query_one(Operators).show(state)
+
+    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
+        """Move the cursor to the layer that was clicked."""
+        self.desk.dispatch(ev.MovedTo(message.row))
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Take the target."""
+        try:
+            value = float(message.value) if message.value.strip() else None
+        except ValueError:
+            self.query_one(Input).value = ""
+            return
+        self.desk.dispatch(TargetGiven(value))
+        self.action_leave()
+
+    def action_bisect(self, fresh: bool) -> None:
+        """Find the culprits."""
+        self.desk.dispatch(BisectAsked(fresh))
+
+    def action_metric(self) -> None:
+        """Judge by the next metric."""
+        self.desk.dispatch(MetricAsked())
+
+    def action_target(self) -> None:
+        """Ask for a target."""
+        box = self.query_one(Input)
+        box.value, box.cursor_blink = f"{self.state.of(Bisection).wanted:g}", False
+        self.add_class("-asking")
+        box.focus()
+
+    def action_take(self, bits: int) -> None:
+        """Put the culprits into the plan."""
+        self.desk.dispatch(CulpritsTaken(bits))
+
+    def action_leave(self) -> None:
+        """Leave the target; where none is typed, Esc does what it does everywhere."""
+        if self.has_class("-asking"):
+            self.remove_class("-asking")
+            self.query_one(Operators).focus()
+        else:
+            self.desk.dispatch(ev.CancelAsked())
+
+
+def head_lines(state: State, width: int) -> tuple[Line, ...]:
+    """Return the goal, where the search stands, and its last steps, or its verdict."""
+    mine = state.of(Bisection)
+    goal = f"Which operators must stay in float for {mine.metric} {mine.wanted:g} at the outputs?"
+    lines: list[Line] = [((fit(goal, width), "strong"),)]
+    if mine.verdict is not None:
+        return (*lines, *verdict_lines(mine, width))
+    if mine.asking is not None:
+        steps = f" (about {mine.asking.steps} step{'' if mine.asking.steps == 1 else 's'})"
+        lines.append(
+            ((fit(f"Bisecting {PHASES.get(mine.asking.phase, mine.asking.phase)}: {mine.asking.left} left{steps}", width), "text"),)
+        )
+    elif mine.error:
+        lines.append(((fit(mine.error, width), "warn"),))
+    elif mine.job is None:
+        lines.append(((fit("Enter finds them: operator types first, then the operators inside the guilty types.", width), "dim"),))
+    for step in mine.steps[-STEPS:]:
+        lines.append(((fit(_step(step), width), "good" if step.mark == "good" else "bad"),))
+    return tuple(lines[:5])
+
+
+def _step(step: Answered) -> str:
+    sign = {"good": "+", "bad": "x"}.get(step.mark, "~")
+    what = "as it is" if not step.floats else f"{len(step.floats)} in float"
+    return f"  {sign} {fixed(step.value)}  {what}"
+
+
+def verdict_lines(mine: Bisection, width: int) -> tuple[Line, ...]:
+    """Return the culprits with their evidence."""
+    found = mine.verdict
+    if found is None:
+        return ()
+    if not found.culprits:
+        return (((fit(f"None: the network is good as it is, {fixed(found.baseline)} ({found.evaluations} evaluations).", width), "good"),),)
+    kind = "minimal" if found.minimal else "not proven minimal"
+    more = ", errors interact" if found.interacting else ""
+    first = f"{len(found.culprits)} must: {fixed(found.baseline)} -> {fixed(found.healed)}, {kind}{more}, {found.evaluations} evaluations"
+    lines: list[Line] = [((fit(first, width), "bad"),)]
+    for culprit in found.culprits[:2]:
+        lines.append(
+            ((fit(f"  x {clean(culprit.name)} {clean(culprit.op)}: quantized again {fixed(culprit.evidence.before)}", width), "text"),)
+        )
+    rest = f"and {len(found.culprits) - 2} more, marked below; " if len(found.culprits) > 2 else ""
+    lines.append(((fit(f"{rest}s keeps them in float, b gives them {RAISED} bits; log {clean(found.path)}", width), "dim"),))
+    return tuple(lines)
+
+
+PANE = BisectPane
