@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +29,10 @@ from .suspects import with_floats
 
 Judge = Callable[[Question], Answer]
 
+STEP = "step-"
+"""What the folders of steps are called in the beginning."""
+ABANDONED = 86400.0
+"""Seconds after which such a folder belongs to nobody: whoever judges a step looks for it while it does."""
 AHEAD = 8
 """Sets that are computed side by side at most: where one of them turns out good, the others were for nothing."""
 NO_FIGURE = "there is no such figure: the values are all zero, or no numbers"
@@ -41,7 +47,8 @@ def judge_of(lab: Lab, goal: Goal, folder: Path, timeout: float, done: int = 0) 
     program = Program.parse(goal.metric, timeout)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix="step-", dir=folder))
+        _forget_abandoned(folder)
+        place = Path(tempfile.mkdtemp(prefix=STEP, dir=folder))
     except OSError as error:
         raise OutputError(f"cannot make a folder in it: {error.strerror}", where=str(folder)) from error
     try:
@@ -64,6 +71,14 @@ class _Measuring:
             self.values |= {floats: value_of(score, self.goal) for floats, score in zip(sets, scores, strict=True)}
         value = self.values[question.floats]
         return Answer(self.goal.judge(value), value, "" if value is not None else NO_FIGURE)
+
+
+def _forget_abandoned(folder: Path) -> None:
+    """Remove what runs that were killed left of their steps."""
+    for path in folder.glob(f"{STEP}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def value_of(score: Score, goal: Goal) -> float | None:
@@ -94,6 +109,7 @@ class _Judging:
         return self.program.judge(self.place, to_line(document).encode(), environment, self._waiting)
 
     def _waiting(self) -> None:
+        os.utime(self.place)
         self.lab.report(Progress("Judge", 0, 1))
 
     def _write(self, plan: Plan) -> None:

@@ -63,6 +63,16 @@ def test_the_report_for_a_person(project: Path, bisect: Bisect) -> None:
     assert "Bisecting operator types: 4 left (about 3 steps)" in narration
 
 
+def test_many_culprits_are_said_to_be_no_few(bisect: Bisect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then wider features for every operator may serve better, and what they do is measured."""
+    monkeypatch.setattr("engine.cli.bisect.MANY", 3)
+    lines = bisect(*TARGET).out.splitlines()
+    said = [line for line in lines if line.startswith("errors are spread over 4 of 6 operators; for all of them: with features of 12")]
+    assert len(said) == 1
+    wide = bisect("--json", "--set", "QUANT_FEATURE_BIT=12", "--target", "0").document
+    assert f" {wide['baseline']:.5f}, " in said[0]
+
+
 def test_a_network_that_is_good(bisect: Bisect) -> None:
     said = bisect("--json")
     document = said.document

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from engine.bisection import kept
+from engine.bisection.judging import ABANDONED
 from engine.errors import OutputError
 from tests.engine import tiny
 
@@ -42,6 +45,15 @@ def test_killed_and_taken_up_again(project: Path, judge: str) -> None:
     assert [c["name"] for c in document["culprits"]] == ["c2", "scores"]
     steps = [int(line.split()[0]) for line in (project / "asked").read_text().splitlines()]
     assert steps == [1, 2, 3, 4, *range(4, document["evaluations"] + 1)]
+
+
+def test_what_a_killed_run_left_is_removed_in_time(project: Path, bisect: Bisect, judge: str) -> None:
+    folders = [project / ".magik" / "bisect" / name for name in ("step-old", "step-new")]
+    for folder, age in zip(folders, (2 * ABANDONED, 0.0), strict=True):
+        (folder / "quantized").mkdir(parents=True)
+        os.utime(folder, (time.time() - age,) * 2)
+    assert bisect("--metric", judge).code == 0
+    assert [folder.exists() for folder in folders] == [False, True]
 
 
 def test_the_same_question_again_is_answered_from_the_log(project: Path, bisect: Bisect, judge: str) -> None:
