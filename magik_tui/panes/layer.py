@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from magik_tui.core import State
+from magik_tui.core.detail import Details, DetailWanted, NeighbourAsked
+from magik_tui.details import detail_lines
 from magik_tui.levels import BAD, HEALTHY
 from magik_tui.panes.base import LayerPane
 from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
@@ -18,6 +22,9 @@ from magik_tui.wire import Row
 
 LIST_HEIGHT, BLOCK_WIDTH = 12, 60  # from this height on, and below this width, the facts stand under each other
 NARROW = 78
+TWO_COLUMNS, FACTS = 62, 34  # from this width on the closer look stands beside the facts, which take so many cells
+CLOSER = 5  # lines that a closer look wants at least
+REST = 0.25  # seconds that the cursor rests before one is asked for
 BLANK: Run = (" ", "text")
 EXACT = 999.0  # the SQNR in dB that stands for no error at all
 
@@ -173,17 +180,58 @@ def _wrapped(text: str, width: int, role: Role) -> list[Line]:
 
 
 class FactsPane(LayerPane):
-    """The selected layer: its facts under each other where the pane is high or narrow, else side by side."""
+    """The selected layer: its facts under each other where there is room for that, else side by side; a closer look where there is more."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "neighbour(-1)", "input", id="layer.input", tooltip="Go to the layer that this one reads"),
+        Binding("o", "neighbour(1)", "reader", id="layer.reader", tooltip="Go to the layer that reads this one"),
+    ]
 
     def compose(self) -> ComposeResult:
         """Return the lines."""
         yield Lines(id="layer")
 
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return the jumps to neighbours."""
+        return ("layer.input", "layer.reader") if state.table.rows else ()
+
     def show(self, state: State) -> None:
-        """Draw the facts of the selected layer."""
+        """Draw the facts of the selected layer; once the cursor rests, what a closer look shows."""
         lines = self.query_one(Lines)
         width, height = lines.size
-        lines.show(layer_lines(state, width, height, beside=height >= LIST_HEIGHT or width < BLOCK_WIDTH))
+        beside = height >= LIST_HEIGHT or width < BLOCK_WIDTH
+        wide = beside and width >= TWO_COLUMNS
+        facts = layer_lines(state, FACTS if wide else width, height, beside=beside)
+        room = width - FACTS - 2 if wide else width
+        left = height if wide else height - len(facts) - 1
+        if beside and state.table.rows and left >= CLOSER:
+            facts = self._closer(state, facts, room, left, wide=wide)
+        lines.show(facts)
+
+    def _closer(self, state: State, facts: tuple[Line, ...], width: int, height: int, *, wide: bool) -> tuple[Line, ...]:
+        """Return the facts with the closer look beside or below them, which is asked for unless it is known."""
+        name = state.table.rows[state.cursor].name
+        known = state.of(Details).known.get(name)
+        if known is None and not state.busy:
+            self.set_timer(REST, lambda: self._rested(name))
+        closer = detail_lines(known, width)[:height]
+        if not wide:
+            return (*facts, ((" ", "text"),), *closer)
+        rows = max(len(facts), len(closer))
+        blank: Line = ((" " * FACTS, "text"),)
+        return tuple(
+            (*(facts[y] if y < len(facts) else blank), ("  ", "text"), *(closer[y] if y < len(closer) else ())) for y in range(rows)
+        )
+
+    def _rested(self, name: str) -> None:
+        """Ask for a closer look if the cursor is still on the layer."""
+        rows = self.state.table.rows
+        if rows and self.is_mounted and rows[min(self.state.cursor, len(rows) - 1)].name == name:
+            self.desk.dispatch(DetailWanted(name))
+
+    def action_neighbour(self, step: int) -> None:
+        """Go to a neighbour in the graph."""
+        self.desk.dispatch(NeighbourAsked(step))
 
 
 PANE = FactsPane

@@ -116,6 +116,8 @@ class Worker:
                 self.file_asked(id_, request)
             case "live":
                 self.live(id_, request["plan"]["nodes"])
+            case "layer":
+                self.layer(id_, request["name"])
             case "bisect":
                 self.bisect(id_)
             case "ping" | "units" | "apply" | "data" | "thumbnail":
@@ -144,6 +146,15 @@ class Worker:
         document = self.document(layers, [f"cat_{i:03d}.jpg" for i in range(self.options.samples)])
         document["outputs"][0]["cosine_avg"] = 0.9911 + 0.001 * len(plan)
         self.say(id=id_, event="result", value={**document, "recomputed": list(plan), "timing": {"live": 0.05}})
+
+    def layer(self, id_: int, name: str) -> None:
+        known = names(self.mode, self.options.layers)
+        place = known.index(name)
+        self.say(id=id_, event="result", value={
+            "name": name, "clip": [-1.0, 2.0], "inputs": known[max(0, place - 1): place], "readers": known[place + 1: place + 2],
+            "histogram": {"low": -2.0, "high": 2.0, "float": [1, 10, 100, 0] * 16, "quantized": [0, 20, 90, 1] * 16},
+            "weights": {"channels": 3, "min": [-1.0, -0.5, 0.0], "max": [0.5, 2.0, 0.1]},
+            "samples": [{"sample": known[0], "cosine": 0.9, "sqnr_db": 12.0}], "notes": [], "shape": [1, 3, 8, 8]})  # fmt: skip
 
     def bisect(self, id_: int) -> None:
         known = names(self.mode, self.options.layers)
