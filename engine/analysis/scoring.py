@@ -37,13 +37,15 @@ class Score:
 class Unit:
     """Layers that move together: one with a range of its own, `name`, and those that keep the levels it makes.
 
-    `op` is the operator type of `name`, `nodes` all of its layers in graph order, `macs` their multiply-accumulates for one picture.
+    `op` is the operator type of `name`, `nodes` all of its layers in graph order, `macs` their multiply-accumulates for one picture and
+    `values` the number of values `name` makes of it.
     """
 
     name: str
     op: str
     nodes: tuple[str, ...]
     macs: int = 0
+    values: int = 0
 
 
 class Evaluator(Protocol):
