@@ -31,6 +31,11 @@ def width_costs(chip: Profile | None, only: Sequence[int] = ()) -> Mapping[int, 
     return MappingProxyType({bits: table[bits] for bits in wanted})
 
 
+def finest(chip: Profile | None) -> int:
+    """Return the widest width of a chip."""
+    return max(chip.feature_bits if chip else _usual())
+
+
 def _usual() -> Mapping[int, float]:
     """Return the widths that any chip has, each at the highest cost that one of them gives it."""
     found: dict[int, float] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..errors import Cancelled, UsageError
 from ..events import Log, Progress, Report
+from ..plan import Plan
 from .allocation import Front, Option, cheapest
 from .costs import relative_cost, work
 from .fronts import guess, last_within, spread, widest_gap
@@ -47,7 +48,7 @@ def tune(evaluator: Evaluator, goal: Goal, *, report: Report) -> Tuned:
     """
     units = tuple(u for u in evaluator.units if not skipped(evaluator.base, u))
     if not units:
-        raise UsageError("no layer is quantized: there is no width to choose")
+        raise UsageError("no layer is quantized: there is no width to choose", hint="QUANT_DATASET_PATH names the calibration set")
     search = _Search(evaluator, goal, units, report)
     search.start()
     try:
@@ -72,6 +73,7 @@ class _Search:
     places: dict[int, Widths] = field(default_factory=dict)
     limit: Limit | None = None
     best: Widths = ()
+    runs: int = 0
 
     def start(self) -> None:
         """Run the plans that bound all others, before which nothing can be said."""
@@ -80,7 +82,7 @@ class _Search:
         least = self._cost((low,) * count)
         if self.goal.budget is not None and least > self.goal.budget * (1 + 1e-9):
             raise UsageError(f"a budget of {self.goal.budget:g} buys nothing: everything at {low} bits costs {least:g}")
-        self.base = self.evaluator.score(self.evaluator.base, self.goal.at)
+        self.base = self._score(self.evaluator.base)
         require(self.base, self.goal.metric, self.goal.at)
         asked = tuple(width_of(self.evaluator.base, u) for u in self.units)
         if set(asked) <= set(costs):
@@ -92,6 +94,7 @@ class _Search:
         goal, widths = self.goal, tuple(self.goal.costs)
         for name, bits, score in alone_scores(self.evaluator, self.units, widths, goal.finest, report=self.report, at=goal.at):
             self.noises.setdefault(name, {})[bits] = noise(score, goal.metric)
+            self.runs += 1
         self.front = front = cheapest([self._options(u) for u in self.units])
         self._place(front, spread(front, POINTS))
         if goal.budget is not None:
@@ -115,6 +118,7 @@ class _Search:
             chosen,
             meets(chosen, self.goal),
             tuple(self.points.values()),
+            self.runs,
             {name: dict(table) for name, table in self.noises.items()},
             self.limit,
             self.front is None or self.front.exact,
@@ -126,7 +130,12 @@ class _Search:
         fresh = list(dict.fromkeys(bits for bits in asked if bits not in self.points))
         plans = (at_widths(self.evaluator.base, self.units, self._named(bits)) for bits in fresh)
         for bits, score in zip(fresh, self.evaluator.scores(plans, self.goal.at), strict=True):
+            self.runs += 1
             self._keep(bits, score)
+
+    def _score(self, plan: Plan) -> Score:
+        self.runs += 1
+        return self.evaluator.score(plan, self.goal.at)
 
     def _keep(self, bits: Widths, score: Score) -> None:
         value = score.of(self.goal.metric)
@@ -138,8 +147,8 @@ class _Search:
             self.report(
                 Log(f"best so far: {self.goal.metric} {point.value:.5f} at {point.cost:.4f} times the cost of 8 bits", source="tune")
             )
-        expected = max(len(self.points) + 1, POINTS + BRACKETING + STEPS)
-        self.report(Progress(STAGE, len(self.points), expected))
+        if self.front:
+            self.report(Progress(STAGE, len(self.points), max(len(self.points) + 1, POINTS + BRACKETING + STEPS)))
 
     def _place(self, front: Front, indices: Sequence[int]) -> None:
         self.places |= {i: front.bits(i) for i in indices}
@@ -196,7 +205,7 @@ class _Search:
         if any(p.value >= target for p in self.points.values()):
             return Limit(reachable, None, "budget")
         finest = dict.fromkeys((u.name for u in self.units), FINEST)
-        value = self.evaluator.score(at_widths(self.evaluator.base, self.units, finest), goal.at).of(goal.metric)
+        value = self._score(at_widths(self.evaluator.base, self.units, finest)).of(goal.metric)
         widest = {name: table[max(table)] for name, table in self.noises.items()}
         whole = sum(widest.values()) or 1.0
         worst = sorted(widest, key=lambda name: -widest[name])[:WORST]

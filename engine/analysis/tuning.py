@@ -57,8 +57,9 @@ class Limit:
 class Tuned:
     """The result of a search. `chosen` is the best of all `points`: the cheapest that meets the goal, else the best within the budget.
 
-    `met` tells which. `front` has the points that no other beats, by ascending cost. `noises` are those of each unit alone, by width.
-    `exact` is False where the allocation had to be thinned, `interrupted` says that somebody stopped the search before its end.
+    `met` tells which, `runs` counts the plans that were scored. `front` has the points that no other beats, by ascending cost. `noises`
+    are those of each unit alone, by width. `exact` is False where the allocation had to be thinned, `interrupted` says that somebody
+    stopped the search before its end.
     """
 
     goal: Goal
@@ -67,6 +68,7 @@ class Tuned:
     chosen: Point
     met: bool
     points: tuple[Point, ...]
+    runs: int = 0
     noises: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     limit: Limit | None = None
     exact: bool = True

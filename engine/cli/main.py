@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.guard import guarded
-from engine.cli.options import project_options, search_options
+from engine.cli.options import project_options, search_options, width_options
 from engine.errors import EXIT_DONE, Cancelled, UsageError, nearest
 from engine.version import VERSION
 
@@ -115,6 +115,35 @@ def bisect(
     wanted = Wanted(timeout=timeout or TIMEOUT, fresh=not resume, **options)
     where = {"settings": settings, "variant": variant, "jobs": jobs, "scheduler": scheduler}
     return bisect_project(project, wanted, as_json=as_json, apply=apply, **where)
+
+
+@cli.command()
+@search_options
+@width_options
+def sensitivity(project: Path, **options: Any) -> int:
+    """Say what each layer of PROJECT does to the output: alone quantized at every width, and alone in float.
+
+    Layers that share their levels are one unit. The worst come first; --json has all figures in graph order.
+    """
+    from engine.cli.sensitivity import run_sensitivity
+
+    return run_sensitivity(project, **options)
+
+
+@cli.command()
+@search_options
+@width_options
+@click.option("--target", type=float, metavar="FIGURE", help="What the metric has to reach; 0.99 where there is no budget either.")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), metavar="COST", help="Cost at most; 1 is everything at 8 bits.")
+@click.option("--apply", is_flag=True, help="Write the widths into the project, and LOAD_OP_QUANT_BIT into its configuration.")
+def tune(project: Path, **options: Any) -> int:
+    """Choose the bits of every layer of PROJECT: the least cost that meets a target, found and verified by real runs.
+
+    ctrl-C stops it with the best plan so far. Exit code 1: the target is out of reach, and it is said why.
+    """
+    from engine.cli.tune import run_tune
+
+    return run_tune(project, **options)
 
 
 if __name__ == "__main__":

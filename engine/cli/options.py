@@ -39,6 +39,21 @@ def _common(command: Command) -> Command:
     return command
 
 
+class Widths(click.ParamType[tuple[int, ...]]):
+    """Widths in bits, written 8,10,12."""
+
+    name = "widths"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the numbers; a usage error for anything else."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(item) for item in value.split(","))
+        except ValueError:
+            self.fail(f"expected widths in bits such as 8,10,12, got {value!r}", param, ctx)
+
+
 METRICS = ("cosine_avg", "cosine_min", "sqnr")
 
 
@@ -50,3 +65,9 @@ def metric_options(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
+
+
+def width_options(command: Command) -> Command:
+    """Give a command the parameters `metric`, `at` and `bits`: what a plan is judged by, where, and the widths to try."""
+    text = "Widths to try; by default those of the SOC from 8 up."
+    return metric_options(click.option("--bits", type=Widths(), default=(), metavar="8,10,12", help=text)(command))

@@ -31,7 +31,8 @@ def units_of(graph: Graph, quantized: Quantized) -> tuple[Unit, ...]:
 
 def _unit(nodes: list[Node], graph: Graph) -> Unit:
     macs = sum(REGISTRY[n.op].macs(n, graph.types) for n in nodes)
-    return Unit(nodes[0].name, shown_type(nodes[0]), tuple(n.name for n in nodes), macs)
+    values = sum(graph.types[t].size for t in nodes[0].outputs if t in graph.types)
+    return Unit(nodes[0].name, shown_type(nodes[0]), tuple(n.name for n in nodes), macs, values)
 
 
 def unit_of(units: tuple[Unit, ...]) -> Mapping[str, Unit]:
