@@ -24,6 +24,8 @@ from .tuning import Goal, Limit, Point, Tuned, affordable, meets, rank, undomina
 STAGE = "Tune"
 POINTS, FEWEST, MORE = 12, 8, 24
 """Places of the predicted front that are run; points the measured front should have; runs that may be added to get them."""
+SHARES = (1.0, 0.9, 0.8)
+"""Parts of a budget that are tried: errors do not quite add up, and the dearest plan need not be the best."""
 BRACKETING = 12
 """Runs that look for the target between two points of the front."""
 CLOSE = 1e-3
@@ -50,10 +52,12 @@ def tune(evaluator: Evaluator, goal: Goal, *, report: Report) -> Tuned:
     if not units:
         raise UsageError("no layer is quantized: there is no width to choose", hint="QUANT_DATASET_PATH names the calibration set")
     search = _Search(evaluator, goal, units, report)
-    search.start()
     try:
+        search.start()
         search.run()
     except Cancelled:
+        if not search.best:
+            raise
         return search.result(interrupted=True)
     return search.result(interrupted=False)
 
@@ -98,7 +102,8 @@ class _Search:
         self.front = front = cheapest([self._options(u) for u in self.units])
         self._place(front, spread(front, POINTS))
         if goal.budget is not None:
-            self._place(front, [last_within(front, goal.budget * self._whole())])
+            least, room = front.costs[0], goal.budget * self._whole() - front.costs[0]
+            self._place(front, [last_within(front, least + room * share) for share in SHARES])
         if goal.target is not None:
             target = noise_of(goal.target, goal.metric)
             self._bracket(front, target)
@@ -201,9 +206,9 @@ class _Search:
     def _limit(self, target: float) -> Limit:
         """Find out what keeps the target out of reach."""
         goal = self.goal
-        reachable = max(p.value for p in self.points.values() if affordable(p, goal))
         if any(p.value >= target for p in self.points.values()):
-            return Limit(reachable, None, "budget")
+            return Limit(max(p.value for p in self.points.values() if affordable(p, goal)), None, "budget")
+        reachable = max(p.value for p in self.points.values())
         finest = dict.fromkeys((u.name for u in self.units), FINEST)
         value = self._score(at_widths(self.evaluator.base, self.units, finest)).of(goal.metric)
         widest = {name: table[max(table)] for name, table in self.noises.items()}

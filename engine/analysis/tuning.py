@@ -40,9 +40,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Why a target was not reached: `reachable` is the best figure within the budget.
+    """Why a target was not reached.
 
-    `by` is "budget" when a dearer plan reaches it; "features" when only features of 16 bits, more than any chip has, do; else "weights".
+    `by` is "budget" when a dearer plan reaches it, and `reachable` the best figure within it; else `reachable` is the best of all, and
+    `by` is "features" when only features of 16 bits, more than any chip has, do; else "weights".
     `finest` is the figure with those 16 bits, None where it was not asked for. `units` are those with the most noise at their widest,
     (name, share of the sum), the worst first.
     """

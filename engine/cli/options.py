@@ -57,17 +57,12 @@ class Widths(click.ParamType[tuple[int, ...]]):
 METRICS = ("cosine_avg", "cosine_min", "sqnr")
 
 
-def metric_options(command: Command) -> Command:
-    """Give a command the parameters `metric` and `at`: what a plan is judged by, and where."""
+def width_options(command: Command) -> Command:
+    """Give a command the parameters `metric`, `at` and `bits`: what a plan is judged by, where, and the widths to try."""
     for decorate in (
+        click.option("--bits", type=Widths(), default=(), metavar="8,10,12", help="Widths to try; by default those of the SOC from 8 up."),
         click.option("--at", default="", metavar="NODE", help="Judge at this node instead of the network's outputs."),
         click.option("--metric", type=click.Choice(METRICS), default=METRICS[0], show_default=True, help="What a plan is judged by."),
     ):
         command = decorate(command)
     return command
-
-
-def width_options(command: Command) -> Command:
-    """Give a command the parameters `metric`, `at` and `bits`: what a plan is judged by, where, and the widths to try."""
-    text = "Widths to try; by default those of the SOC from 8 up."
-    return metric_options(click.option("--bits", type=Widths(), default=(), metavar="8,10,12", help=text)(command))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,8 +64,6 @@ def _lines(document: dict[str, Any]) -> list[str]:
 
 
 def _figures(unit: dict[str, Any], metric: str, widths: Sequence[int]) -> list[str]:
-    import math
-
     alone = {entry["bits"]: entry[metric] for entry in unit["alone"]}
     local = unit["local_error"]
     decibels = "-" if not local else f"{-10 * math.log10(local):.1f}"
@@ -79,7 +78,7 @@ def _worst(unit: dict[str, Any], metric: str, widths: Sequence[int]) -> tuple[bo
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.5f}"
+    return "-" if value is None else f"{value:.6f}"
 
 
 def _name(unit: dict[str, Any]) -> str:
