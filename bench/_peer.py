@@ -60,11 +60,12 @@ def main() -> None:
     matching = qdq_loss_debug.create_activation_matching(found[1], found[0])
     errors = qdq_loss_debug.compute_activation_error(matching)
     output = ort.InferenceSession(model).get_outputs()[0].name
-    cosines = [_cosine(a, b) for a, b in zip(found[0][output], found[1][output], strict=True)]
+    cosines = [cosine(a, b) for a, b in zip(found[0][output], found[1][output], strict=True)]
     print(json.dumps({"output_cosine": float(np.mean(cosines)), "compared": len(errors)}))
 
 
-def _cosine(a: Any, b: Any) -> float:
+def cosine(a: Any, b: Any) -> float:
+    """Return the cosine of two arrays."""
     x, y = a.reshape(-1).astype(np.float64), b.reshape(-1).astype(np.float64)
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 

@@ -134,7 +134,7 @@ def sensitivity(project: Path, **options: Any) -> int:
 @search_options
 @width_options
 @click.option("--target", type=float, metavar="FIGURE", help="What the metric has to reach; 0.99 where there is no budget either.")
-@click.option("--budget", type=click.FloatRange(min=0, min_open=True), metavar="COST", help="Cost at most; 1 is everything at 8 bits.")
+@click.option("--budget", type=float, metavar="COST", help="Cost at most; 1 is everything at 8 bits.")
 @click.option("--apply", is_flag=True, help="Write the widths into the project, and LOAD_OP_QUANT_BIT into its configuration.")
 def tune(project: Path, **options: Any) -> int:
     """Choose the bits of every layer of PROJECT: the least cost that meets a target, found and verified by real runs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,8 +68,11 @@ def _goal(lab: Lab, target: float | None, budget: float | None, bits: Sequence[i
         raise UsageError("WEIGHT_FAKE_QUANT leaves every feature in float: there is no width to choose")
     if target is None and budget is None:
         target = TARGET
-    if target is not None and metric != "sqnr" and not 0 < target <= 1:
-        raise UsageError(f"a target of {target:g} makes no sense: a {metric} is above 0 and at most 1")
+    if target is not None and not (math.isfinite(target) if metric == "sqnr" else 0 < target <= 1):
+        legal = "a number of dB" if metric == "sqnr" else "above 0 and at most 1"
+        raise UsageError(f"a target of {target:g} makes no sense: {metric} is {legal}")
+    if budget is not None and not budget > 0:
+        raise UsageError(f"a budget of {budget:g} makes no sense: 1 is the cost of everything at 8 bits")
     costs = width_costs(lab.profile, bits)
     return Goal(worthwhile(costs), finest(lab.profile), target, budget, metric, at)
 

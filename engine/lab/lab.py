@@ -217,13 +217,23 @@ class Lab:
         return self.core.home[1]
 
     def score(self, plan: Plan, at: str = "") -> Score:
-        """Return the score of a plan at the network's outputs, or at the layer `at`. UsageError when there is no such layer."""
+        """Return the score of a plan at the network's outputs, or at the layer `at`. UsageError when there is no such layer.
+
+        What a search found stays in the store: the same search, stopped and begun again, goes on where it was.
+        """
         _, _, course = self._network(plan)
-        asked = self.core.measures.asked(course, self._places(at))
+        measures, store = self.core.measures, self.core.store
+        asked = measures.asked(course, self._places(at))
+        place = measures.place_of_all(asked)
+        known = store.get(place)
+        if known is not None:
+            return msgspec.json.decode(known, type=Score)
         results = [result for result, _ in self._measured(course, asked, keep=False)]
         rows = [reduce([r.layers[a.name][0] for r in results]) for a in asked.layers]
         found = [Score(row.cosine_avg, row.cosine_min, row.sqnr_db) for row in rows]
-        return Score(*(_worst(getattr(s, name) for s in found) for name in Score.__slots__))
+        score = Score(*(_worst(getattr(s, name) for s in found) for name in Score.__slots__))
+        store.put(place, msgspec.json.encode(score))
+        return score
 
     def _places(self, at: str) -> list[str]:
         """Return the layers at which a network is judged: `at`, or its outputs; of one that cannot be compared, what it is made of."""

@@ -122,6 +122,10 @@ class Measures:
                 self._alone[index, a.alone] = alone
         return True
 
+    def place_of_all(self, asked: Questions) -> str:
+        """Return the key of what is made of the figures of all samples together."""
+        return digest("score", [self._place(asked, index) for index in range(len(self.opened.debug))])
+
     def _place(self, asked: Questions, index: int) -> str:
         specs = [(s.shape, s.color) for s in self.opened.inputs.specs]
         return digest("lab", backend(), specs, self.opened.debug[index].key, asked.key)

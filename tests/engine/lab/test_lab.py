@@ -152,6 +152,21 @@ def test_a_score_is_that_of_the_outputs(lab: Lab) -> None:
     assert list(lab.scores([lab.base, raised])) == [lab.score(lab.base), score]
 
 
+def test_a_score_is_known_in_the_next_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing runs to know it again, and other plans are not taken for it."""
+    with opened(project) as lab:
+        plans = [lab.base.with_node(name, Choice(feature_bits=bits)) for name in ("r1", "c2") for bits in (4, 10)]
+        first = [lab.score(plan) for plan in plans] + [lab.score(plans[0], at="r1")]
+    assert len(set(first)) == 5
+
+    def refuse(*whatever: Any, **more: Any) -> None:
+        raise AssertionError("a layer was run")
+
+    monkeypatch.setattr(Kernels, "run", refuse)
+    with opened(project) as again:
+        assert [again.score(plan) for plan in plans] + [again.score(plans[0], at="r1")] == first
+
+
 def test_what_scored_plans_share_is_computed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     run = Kernels.run
@@ -187,6 +202,7 @@ def test_layers_that_keep_levels_move_with_the_one_that_made_them(lab: Lab) -> N
         ("scores", "MatMul", ("scores",)),
     ]
     assert lab.units[1].macs == 12 * 12 * 4 * 27
+    assert [u.values for u in lab.units[:2]] == [12 * 12 * 3, 12 * 12 * 4]
 
 
 def test_units_do_not_depend_on_what_is_skipped(project: Path) -> None:
