@@ -35,12 +35,15 @@ from ..stages.quantizing import quantized_forms
 from ..stages.rows import cells, finished, layer_rows, output_row
 from ..store import Store
 from .course import Course, course_of
-from .measures import Asked, Measures, Questions, Taken
+from .measures import Measures, Questions
 from .opening import Opened, identity_of, open_project
 from .units import units_of
 from .values import ROOM, Values
 
 STAGE = "Simulate"
+
+AHEAD = 8
+"""Samples whose figures may wait for those of one before them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -177,35 +180,34 @@ class Lab:
 
     def _measured(self, course: Course, asked: Questions, *, keep: bool) -> Iterator[tuple[SampleResult, set[str]]]:
         """Yield each readable sample's figures and the layers computed for it, in order; DataError when none is readable."""
-        core, debug, failures = self.core, self.core.opened.debug, []
+        debug, failures = self.core.opened.debug, []
         kept = None if keep else self.shared
 
-        def work(index: int) -> tuple[list[Asked], Taken] | str | None:
-            missing = core.measures.missing(asked, index, alone=keep)
-            if not missing:
-                return None
-            try:
-                return missing, core.measures.take(course, missing, index, keep=kept, alone=keep)
-            except DataError as error:
-                return str(error)
+        def work(index: int) -> tuple[SampleResult, set[str]] | str:
+            """Run and measure one sample on one thread, while its values are in that processor's cache."""
+            measures, ran = self.core.measures, set[str]()
+            missing = measures.missing(asked, index, alone=keep)
+            if missing:
+                try:
+                    taken = measures.take(course, missing, index, keep=kept, alone=keep)
+                except DataError as error:
+                    return str(error)
+                measures.measure(course, missing, taken, index)
+                ran = taken.ran
+                if keep:
+                    measures.keep(asked, index)
+            return SampleResult(debug[index], measures.cells(asked, index)), ran
 
-        for index, found in enumerate(in_order(work, range(len(debug)), core.executor)):
+        for index, found in enumerate(in_order(work, range(len(debug)), self.core.executor, AHEAD)):
             self.report(Progress(STAGE, index + 1, len(debug)))
             if isinstance(found, str):
                 failures.append(found)
                 if keep:
                     self.report(Log(f"skipped: {found}", "warning", "dataset"))
                 continue
-            ran: set[str] = set()
-            if found is not None:
-                core.measures.measure(course, *found, index)
-                ran = found[1].ran
-                if keep:
-                    core.measures.keep(asked, index)
-            result = SampleResult(debug[index], core.measures.cells(asked, index))
             if keep:
-                self.report(SampleMeasured(debug[index].name, index, cells(result)))
-            yield result, ran
+                self.report(SampleMeasured(debug[index].name, index, cells(found[0])))
+            yield found
         if debug and len(failures) == len(debug):
             raise DataError(f"none of the {len(debug)} debug samples is readable; the first one: {failures[0]}")
 
