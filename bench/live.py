@@ -65,9 +65,7 @@ def main() -> int:
                 live += [raised(lab, unit.name) for unit in lab.units[turn::ROUNDS]]
         same = json.loads(cold.output)["outputs"] == base["outputs"]
     median, cold_time, one = statistics.median(live), min(colds), statistics.median(floats)
-    print(
-        f"cold {cold_time:.2f} s, float pass {one:.3f} s, one of {len(live)} units at 12 bits: median {median:.3f} s, at most {max(live):.3f} s"
-    )
+    print(f"cold {cold_time:.2f} s, float pass {one:.3f} s, {len(live)} units at 12 bits: median {median:.3f} s, at most {max(live):.3f} s")
     held = _cases.verdict("median / cold run", median / cold_time, 1 / 15)
     held &= _cases.verdict("median / float pass", median / one, 1.5)
     print(f"the open project says what a run says: {'ok' if same else 'BROKEN'}")

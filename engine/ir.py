@@ -142,17 +142,19 @@ def digest(*parts: Any) -> str:
 
 def _feed(h: Any, value: Any) -> None:
     """Feed a value with a tag and a length before each item, so that different structures never give the same bytes."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, str):  # most of all values, keys above all
+        data = value.encode("utf-8", "surrogatepass")
+        h.update(b"s%d;%b" % (len(data), data))
+    else:
+        _feed_other(h, value.item() if isinstance(value, np.generic) else value)
+
+
+def _feed_other(h: Any, value: Any) -> None:
     if isinstance(value, np.ndarray):
         _feed_array(h, value)
     elif isinstance(value, (bytes, bytearray)):
         h.update(b"b%d;" % len(value))
         h.update(value)
-    elif isinstance(value, str):
-        data = value.encode("utf-8", "surrogatepass")
-        h.update(b"s%d;" % len(data))
-        h.update(data)
     elif isinstance(value, (tuple, list)):
         h.update(b"t%d;" % len(value))
         for item in value:

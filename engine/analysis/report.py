@@ -102,8 +102,11 @@ def measured(layer: LayerRow, row: Row, samples: Sequence[SampleCosine] = ()) ->
 
 def to_json(report: Report) -> dict[str, Any]:
     """Return the document: plain dicts, lists, strings and finite numbers, ready for `json.dumps`."""
-    document: dict[str, Any] = _plain({"schema": SCHEMA} | msgspec.to_builtins(report))
-    return document
+    try:
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(report))  # what is not finite becomes null
+    except UnicodeEncodeError:  # a path that is no text
+        document = _plain(msgspec.to_builtins(report))
+    return {"schema": SCHEMA} | document
 
 
 def from_json(document: object, *, where: str = "") -> Report:
@@ -122,11 +125,6 @@ def from_json(document: object, *, where: str = "") -> Report:
 
 def _plain(value: Any) -> Any:
     """Return the value with tuples as lists and numbers that are not finite as None."""
-    kind = type(value)
-    if kind is str or kind is int or value is None:  # most of a document; the general questions below cost more than the answers
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -29,12 +29,20 @@ class Kernels:
 
     def run(self, step: Step, graph: QGraph, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run one step on its inputs and return what it makes, in arrays of their own."""
+        return _run(self.program(step, graph), {t: values[t] for t in step.reads})
+
+    def knows(self, step: Step) -> bool:
+        """Tell whether a step of this very course was compiled, or found compiled, before."""
+        return step in self._known
+
+    def program(self, step: Step, graph: QGraph) -> Program:
+        """Return a step compiled."""
         program = self._known.get(step)
         if program is None:
             shapes = tuple((t, graph.types[t]) for t in step.reads)
             key = ("step", tuple(map(fields_key, step.nodes)), shapes, step.makes)
             program = self._known[step] = self._program(key, lambda: _compile(step, graph))
-        return _run(program, {t: values[t] for t in step.reads})
+        return program
 
     def quantize(self, tensor: str, kind: TensorType, q: QParams, value: Array) -> Array:
         """Return the levels of a float value, as the layer alone is fed with them."""

@@ -198,6 +198,8 @@ class Lab:
                     measures.keep(asked, index)
             return SampleResult(debug[index], measures.cells(asked, index)), ran
 
+        if self.core.executor and debug and self.core.measures.missing(asked, 0, alone=keep):
+            self.core.values.prepare(course, [a.tensor for a in asked.layers], self.core.executor)
         for index, found in enumerate(in_order(work, range(len(debug)), self.core.executor, AHEAD)):
             self.report(Progress(STAGE, index + 1, len(debug)))
             if isinstance(found, str):

@@ -7,6 +7,7 @@ What does not fit is computed again when it is needed, so the size of a network 
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from ..dataset import Sample
@@ -83,6 +84,16 @@ class Values:
             for tensor in last.get(place, ()):
                 have.pop(tensor, None)
         return {t: have[t] for t in wanted}, work
+
+    def prepare(self, course: Course, wanted: Iterable[str], executor: Executor) -> None:
+        """Have compiled what the wanted tensors need and no network before had: side by side, where samples would wait for one another."""
+        need, new = set(wanted), []
+        for step in reversed(course.steps):
+            if any(t in need and t not in course.reference for t in step.makes):
+                need.update(step.reads)
+                new += [] if self.kernels.knows(step) else [step]
+        for step in reversed(new):
+            executor.submit(self.kernels.program, step, course.graph)
 
     def _plan(self, course: Course, index: int, wanted: Collection[str], given: Mapping[str, Array]) -> tuple[dict[str, Array], list[Step]]:
         """Return what is known of what is needed, and the steps that make the rest, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -67,3 +67,9 @@ def test_every_metric_of_a_row_reaches_the_layer() -> None:
     values = {f.name: float(i) for i, f in enumerate(fields(Row)) if f.name != "count"}
     layer = measured(LayerRow("n", "op", True), Row(**values))
     assert {name: getattr(layer, name) for name in values} == values
+
+
+def test_a_path_that_is_no_text_is_told_as_it_is() -> None:
+    odd = replace(example(), model="bad\udcff.onnx", peak_rss_mb=math.inf)
+    document = to_json(odd)
+    assert document == {**to_json(example()), "model": "bad\udcff.onnx", "peak_rss_mb": None}
