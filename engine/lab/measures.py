@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_floats
+from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_both, measure_floats
 from ..ir import digest, fields_key
 from ..numerics import Array
 from ..stages.measuring import measured_layers
@@ -98,11 +98,16 @@ class Measures:
         """Take the figures of values that were computed."""
         for a in asked:
             x, q = taken.floats[a.tensor], course.graph.qparams.get(a.tensor)
-            if a.tensor in taken.made:
-                y = taken.made[a.tensor]
-                self._whole[index, a.whole] = measure_floats(x, y) if q is None else measure(x, y, q)
-            if a.tensor in taken.alone and q is not None:
-                self._alone[index, a.alone] = cosine_only(x, taken.alone[a.tensor], q)
+            y, alone = taken.made.get(a.tensor), taken.alone.get(a.tensor)
+            if q is None:
+                if y is not None:
+                    self._whole[index, a.whole] = measure_floats(x, y)
+            elif y is not None and alone is not None:
+                self._whole[index, a.whole], self._alone[index, a.alone] = measure_both(x, y, alone, q)
+            elif y is not None:
+                self._whole[index, a.whole] = measure(x, y, q)
+            elif alone is not None:
+                self._alone[index, a.alone] = cosine_only(x, alone, q)
 
     def cells(self, asked: Questions, index: int) -> dict[str, Cell]:
         """Return the figures of a sample by layer, in order; all of them must have been measured."""
