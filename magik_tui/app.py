@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import resources
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from engine.errors import EXIT_INTERRUPTED, MagikError
 from magik_tui import terminal
@@ -21,8 +21,10 @@ terminal.quiet_textual()
 from rich.console import RenderableType  # noqa: E402
 from rich.text import Text  # noqa: E402
 from textual import events as ui  # noqa: E402
+from textual._compositor import ChopsUpdate, LayoutUpdate  # noqa: E402
 from textual.app import App  # noqa: E402
 from textual.binding import Binding, BindingType  # noqa: E402
+from textual.screen import Screen  # noqa: E402
 from textual.timer import Timer  # noqa: E402
 
 from magik_tui import events as ev  # noqa: E402
@@ -35,6 +37,7 @@ from magik_tui.core.places import Resized  # noqa: E402
 from magik_tui.core.requests import heavy_at_work  # noqa: E402
 from magik_tui.deeds.session import session_file, write_session  # noqa: E402
 from magik_tui.dressing import Dressed  # noqa: E402
+from magik_tui.frames import Frames  # noqa: E402
 from magik_tui.opening import Wishes, first_state  # noqa: E402
 from magik_tui.screens.workbench import WorkbenchScreen  # noqa: E402
 
@@ -52,6 +55,7 @@ class Workbench(Dressed):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "quit", id="app.interrupt", priority=True, show=False, tooltip="Stop the engine and quit"),
+        Binding("ctrl+l", "redraw", id="screen.redraw", show=False, tooltip="Draw the whole screen again, should it look broken"),
     ]
 
     def __init__(
@@ -85,10 +89,13 @@ class Workbench(Dressed):
         self._ticker: Timer | None = None
         self._ticking = False
         self._bench_screen: WorkbenchScreen | None = None
+        self.frames = Frames()
 
     async def on_mount(self) -> None:
         """Open the screen; the worker starts when it has been painted."""
         self.signals.install(lambda code: self.exit(return_code=code), self.bridge.kill)
+        for signal in (self.app_suspend_signal, self.app_resume_signal):
+            signal.subscribe(self, lambda _: self.frames.forget())
         self._ticker = self.set_interval(1.0, self._tick, pause=True)
         self._apply(Resized(*self.size))
         self._bench_screen = WorkbenchScreen(self.dispatch, self.bench, self.clock)
@@ -195,6 +202,21 @@ class Workbench(Dressed):
         self._painted = self.clock()
         if self._bench_screen is not None and self._bench_screen.is_mounted:
             self._bench_screen.show(self.bench)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Send of a frame what the terminal does not show yet."""
+        if not self.is_headless and isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            less = self.frames.less(renderable, self.size)
+            if less.pieces or self.cursor_position != self._previous_cursor_position:
+                super()._display(screen, cast(Any, less))
+        else:
+            super()._display(screen, renderable)
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again."""
+        self.frames.forget()
+        self.refresh(layout=True)
+        self.screen.refresh()
 
     async def action_quit(self) -> None:
         """Stop the worker and leave."""

@@ -10,11 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from magik_tui.keys import key_name
 from magik_tui.levels import BAD, FLOORS, GLYPHS, HEALTHY
+from magik_tui.panes.base import Pane
+from magik_tui.panes.registry import BY_ID
 from magik_tui.table import RULES
 from magik_tui.text import plain
 
@@ -55,18 +58,30 @@ class Overlay(ModalScreen[None]):
 
 
 def help_overlay(bindings: Iterable[ActiveBinding], width: int = WIDTH) -> Overlay:
-    """Return the help for a screen of `width` cells, made from the bindings that are live; keys that do the same share a line."""
-    keys: dict[str, list[str]] = {}
+    """Return the help for a screen of `width` cells, made from the bindings that are live: those of the pane, then those of every pane.
+
+    Keys that do the same share a line.
+    """
+    owners: dict[str, dict[str, list[str]]] = {}
     for active in bindings:
         if active.binding.tooltip and active.enabled:  # textual's own have none
+            keys = owners.setdefault(_owner(active.node), {})
             keys.setdefault(active.binding.tooltip, []).append(key_name(active.binding))
     room = min(WIDTH, width) - FRAME
-    lines = listed([(", ".join(names), what) for what, names in keys.items()], room)
+    lines: list[str] = []
+    for owner, keys in owners.items():
+        lines += [*([""] if lines else []), f"{owner}:", *listed([(", ".join(names), what) for what, names in keys.items()], room)]
     marks = listed([("+", f"at least {HEALTHY:g}"), ("~", f"at least {BAD:g}"), ("x", f"below {BAD:g}"), ("-", "no cosine")], room)
     verdicts = listed(RULES, room)
     here = textwrap.wrap("Here: j, k, g and G scroll; Esc, q or ? closes this help.", room)
     head = textwrap.wrap("The verdict at the top, after the mean output cosine (of several outputs the worst):", room)
     return Overlay("Keys", plain_lines([*lines, "", *here, "", "Marks:", *marks, "", *head, *verdicts, "", *legend(room)]))
+
+
+def _owner(node: DOMNode) -> str:
+    """Return where a key works, in words."""
+    pane = next((each for each in node.ancestors_with_self if isinstance(each, Pane)), None)
+    return f"In the pane {BY_ID[pane.name_of_pane].title}" if pane is not None else "In every pane"
 
 
 def listed(pairs: Sequence[tuple[str, str]], room: int) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.binding import Binding
 
 from magik_tui import app as app_module
+from magik_tui.opening import Wishes
 
 
 class Probed(app_module.Workbench):
@@ -30,4 +31,7 @@ app_module.Workbench = Probed  # type: ignore[misc]
 
 if __name__ == "__main__":
     worker = str(Path(__file__).with_name("fake_worker.py"))
-    sys.exit(app_module.run("/home/me/resnet18", command=[sys.executable, worker, *sys.argv[1:]]))
+    options = {"--low-bandwidth", "--no-mouse"} & set(sys.argv)
+    command = [sys.executable, worker, *(each for each in sys.argv[1:] if each not in options)]
+    wishes = Wishes(low_bandwidth="--low-bandwidth" in options)
+    sys.exit(app_module.run("/home/me/resnet18", command=command, mouse="--no-mouse" not in options, wishes=wishes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -216,6 +217,55 @@ def test_no_colour_means_none(open_terminal: Callable[..., Terminal]) -> None:
     codes = {code for match in SGR.finditer(terminal.got) for code in match[1].split(b";")}
     assert codes <= {b"", b"0", b"1", b"2", b"4", b"7", b"39", b"49"}
     assert "▒▒░▒░▒▒░▒░▒▒".encode() in SGR.sub(b"", terminal.got)
+
+
+def test_where_bytes_are_dear_frames_are_rare_and_colours_few(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("slow", "--pause", "0.02", "--samples", "100", "--low-bandwidth")
+    terminal.until(b"distance")
+    writes, end = 0, time.monotonic() + 2.4
+    while time.monotonic() < end:
+        writes += len(terminal.read(quiet=0.05, most=0.05)) > 0
+    assert 1 <= writes <= 4
+    codes = [match[1] for match in SGR.finditer(terminal.got)]
+    assert any(b"38;5;" in code for code in codes)
+    assert not any(b"38;2;" in code or b"48;2;" in code for code in codes)
+
+
+def test_without_the_mouse_the_terminal_keeps_it(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("good", "--no-mouse")
+    terminal.until(b"done")
+    assert b"\x1b[?1003h" not in terminal.got
+    assert b"\x1b[?1000h" not in terminal.got
+
+
+def test_changing_panes_and_asking_stay_within_a_screen_of_bytes(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("good", "--layers", "60")
+    terminal.until(b"done")
+    terminal.read()
+    for keys, most in ((b"9", 4_000), (b"2", 8_000), (b"z", 4_000), (b"z", 4_000), (b":", 4_000), (b"l", 3_000), (b"\x1b", 8_000)):
+        os.write(terminal.master, keys)
+        assert 0 < len(terminal.read(quiet=0.5)) <= most, keys  # Esc is told from the begin of a sequence by waiting
+    again = terminal.press(b"\x0c")  # ctrl+l trusts nothing and sends it all
+    assert all(word in again for word in (b"resnet18.onnx", b"resnetv15_relu0_fwd", b"done", b"cat_000.jpg"))
+    assert terminal.read(quiet=1.0, most=1.0) == b""
+
+
+@pytest.mark.parametrize("how", [b"q", signal.SIGTERM, signal.SIGHUP])
+def test_the_session_is_kept_however_it_ends(open_terminal: Callable[..., Terminal], how: bytes | signal.Signals) -> None:
+    terminal = open_terminal("good")
+    terminal.until(b"done")
+    terminal.press(b"jj9")
+    if isinstance(how, bytes):
+        terminal.press(how)
+    else:
+        terminal.process.send_signal(how)
+    terminal.wait()
+    (file,) = (terminal.folder / "state/magik-tui/sessions").glob("*.json")
+    kept = json.loads(file.read_text())
+    assert kept["sight"]["recent"][0] == "log"
+    assert kept["cursor"]["layer"] == "resnetv15_stage1_batchnorm2_fwd"
+    again = open_terminal("good")
+    again.until(b"magik-tui run")
 
 
 def test_hostile_names_send_no_control_sequence(open_terminal: Callable[..., Terminal]) -> None:

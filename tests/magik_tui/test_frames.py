@@ -1,0 +1,149 @@
+"""What is sent of a frame leaves the terminal with that frame, whatever it showed before, and what is there already is not sent again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from magik_tui.frames import Frames
+
+WIDTH, HEIGHT = 24, 3
+SIZE = Size(WIDTH, HEIGHT)
+STYLES = [None, Style(bold=True), Style(reverse=True)]
+TOKEN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[([\d;]*)m|([^\x1b])", re.DOTALL)
+Cells = list[list[tuple[str, str]]]
+Runs = list[tuple[str, int]]
+
+
+class Terminal:
+    """Moves its cursor, keeps the attributes, and overwrites half of a wide character with a blank, as terminals do."""
+
+    def __init__(self) -> None:
+        self.cells: Cells = [[("?", "")] * WIDTH for _ in range(HEIGHT)]
+
+    def read(self, text: str) -> None:
+        x = y = 0
+        attributes = ""
+        at = 0
+        while at < len(text):
+            match = TOKEN.match(text, at)
+            assert match, text[at:]
+            at = match.end()
+            if match[1]:
+                y, x = int(match[1]) - 1, int(match[2]) - 1
+            elif match[4] is None:
+                attributes = "" if match[3] in ("", "0") else match[3]
+            else:
+                x = self.put(x, y, match[4], attributes)
+
+    def put(self, x: int, y: int, character: str, attributes: str) -> int:
+        row, width = self.cells[y], cell_len(character)
+        if width == 0:
+            at = x - 1 if row[x - 1][0] else x - 2
+            row[at] = (row[at][0] + character, row[at][1])
+            return x
+        for each in range(x, x + width):
+            if row[each][0] == "" and each == x:
+                row[each - 1] = (" ", row[each - 1][1])
+            if each + 1 < WIDTH and row[each + 1][0] == "":
+                row[each + 1] = (" ", row[each + 1][1])
+        row[x] = (character, attributes)
+        if width == 2:
+            row[x + 1] = ("", attributes)
+        return x + width
+
+    def lines(self) -> list[str]:
+        return ["".join(character for character, _ in row) for row in self.cells]
+
+
+def strip(runs: Runs, width: int) -> Strip:
+    return Strip([Segment(text, STYLES[style]) for text, style in runs]).adjust_cell_length(width)
+
+
+words = st.lists(st.sampled_from(["a", "b", " ", "0", "░", "层", "e\u0301"]), max_size=6).map("".join)
+runs = st.lists(st.tuples(words, st.integers(0, 2)), max_size=8)
+frames = st.lists(st.lists(runs, min_size=HEIGHT, max_size=HEIGHT), min_size=1, max_size=4)
+
+
+def full(lines: Sequence[Runs], cut: int = WIDTH) -> LayoutUpdate:
+    strips = [strip(line, WIDTH) for line in lines]
+    return LayoutUpdate([[each.crop(0, cut), each.crop(cut, WIDTH)] for each in strips], Region(0, 0, WIDTH, HEIGHT))
+
+
+CONSOLE = Console(color_system="256", force_terminal=True, legacy_windows=False)
+
+
+def shown(lines: Sequence[Runs], cut: int) -> Terminal:
+    """A terminal that was sent the whole frame."""
+    terminal = Terminal()
+    for y, strips in enumerate(full(lines, cut).strips):
+        terminal.read(f"\x1b[{y + 1};1H" + "".join(each.render(CONSOLE) for each in strips))
+    return terminal
+
+
+@given(frames, st.integers(0, WIDTH))
+def test_the_terminal_ends_with_the_last_frame(sequence: list[list[Runs]], cut: int) -> None:
+    memory, terminal = Frames(), Terminal()
+    for lines in sequence:
+        terminal.read(memory.less(full(lines, cut), SIZE).render_segments(CONSOLE))
+        assert terminal.lines() == shown(lines, cut).lines()
+        assert terminal.cells == shown(lines, cut).cells
+        assert memory.less(full(lines, cut), SIZE).pieces == []
+
+
+@given(
+    lines=st.lists(runs, min_size=HEIGHT, max_size=HEIGHT), over=runs, y=st.integers(0, HEIGHT - 1), x=st.integers(1, WIDTH - 4),
+    size=st.integers(1, 12),
+)  # fmt: skip
+def test_a_part_of_a_line_is_laid_over_it(lines: list[Runs], over: Runs, y: int, x: int, size: int) -> None:
+    memory, terminal = Frames(), Terminal()
+    terminal.read(memory.less(full(lines), SIZE).render_segments(CONSOLE))
+    end = min(WIDTH, x + size)
+    piece = strip(over, end - x)
+    chops = [{0: None, x: None, end: None} if row != y else {0: None, x: piece, end: None} for row in range(HEIGHT)]
+    update = ChopsUpdate(chops, [(y, x, end)], [[x, end, WIDTH]] * HEIGHT)
+    terminal.read(memory.less(update, SIZE).render_segments(CONSOLE))
+    plain = shown(lines, WIDTH)
+    plain.read(f"\x1b[{y + 1};{x + 1}H{piece.render(CONSOLE)}")
+    assert terminal.lines() == plain.lines()
+
+
+def sent(before: str, after: str) -> str:
+    memory = Frames()
+    memory.less(full([[(before, 0)], [], []]), SIZE)
+    return memory.less(full([[(after, 0)], [], []]), SIZE).render_segments(CONSOLE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "bytes_"),
+    [
+        ("running 3s", "running 4s", "\x1b[1;9H4s"),
+        ("row 1   0.98 ok", "row 1   0.97 ok", "\x1b[1;9H0.97"),
+        ("a             b", "x             y", "\x1b[1;1Hx\x1b[1;15Hy"),
+        ("a   b", "x   y", "\x1b[1;1Hx   y"),
+        ("same", "same", ""),
+    ],
+)
+def test_words_that_differ_are_sent(before: str, after: str, bytes_: str) -> None:
+    assert sent(before, after) == bytes_
+
+
+def test_nothing_is_trusted_after_a_change_of_size_or_when_told_so() -> None:
+    memory = Frames()
+    lines: list[Runs] = [[("abc", 0)], [], []]
+    assert len(memory.less(full(lines), SIZE).pieces) == 2 * HEIGHT
+    assert memory.less(full(lines), SIZE).pieces == []
+    memory.forget()
+    assert len(memory.less(full(lines), SIZE).pieces) == 2 * HEIGHT
+    assert len(memory.less(full(lines), Size(WIDTH + 1, HEIGHT)).pieces) == 2 * HEIGHT

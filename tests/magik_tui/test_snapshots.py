@@ -1,0 +1,58 @@
+"""The screen as text, whole, at the sizes that matter. `UPDATE_SNAPSHOTS=1 pytest ...` writes the files anew: look at the difference.
+
+Only the frame's own panes are there, so that a new pane changes nothing here; a pane's own tests look at what it draws.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magik_tui import opening
+from magik_tui.opening import Wishes
+
+FOLDER = Path(__file__).with_name("snapshots")
+FRAME = ("heatmap", "layer", "log")
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
+CASES: dict[str, tuple[list[str], Wishes]] = {
+    "start": ([], Wishes()),
+    "bad-layer": (["n", "l"], Wishes()),
+    "log": (["9"], Wishes()),
+    "zoomed-layer": (["3", "z"], Wishes()),
+    "palette": (["colon", *"layout"], Wishes()),
+    "single": (["j"], Wishes(layout="single")),
+    "low-bandwidth": (["j"], Wishes(low_bandwidth=True)),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("case", CASES)
+def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "PANES", tuple(entry for entry in opening.PANES if entry.id in FRAME))
+    keys, wishes = CASES[case]
+    app = watched("good", "--layers", "40", wishes=wishes, clock=lambda: 1.0)
+    app.bench = replace(app.bench, engine_log="/home/me/.local/state/magik-tui/worker.log")
+
+    async def main() -> list[str]:
+        try:
+            async with app.run_test(size=SIZES[size]) as pilot:
+                await app.until(lambda s: s.phase == "done")
+                await pilot.pause()
+                await pilot.press(*keys)
+                await pilot.pause()
+                await pilot.pause()
+                text: list[str] = app.text()
+                return text
+        finally:
+            await app.bridge.close()
+
+    seen = "".join(line + "\n" for line in asyncio.run(main()))
+    file = FOLDER / f"{case}-{size}.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        file.write_text(seen, encoding="utf-8")
+    assert seen == file.read_text(encoding="utf-8")
