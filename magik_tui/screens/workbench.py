@@ -88,7 +88,9 @@ class WorkbenchScreen(Screen[None]):
         """Draw `state`; each part redraws what differs."""
         self._state = state
         size = self.app.size
-        note, body = self.query_one("#note", Lines), self.query_one(Body)
+        note, body = self.query_one_optional("#note", Lines), self.query_one_optional(Body)
+        if note is None or body is None:
+            return  # the screen is being taken down
         lines = note_lines(state, size.width)
         if len(lines) != len(note.lines):
             note.styles.height = len(lines)
