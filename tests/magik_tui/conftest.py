@@ -37,9 +37,12 @@ class Watched(Workbench):
         super().__init__("/home/me/resnet18", command=(sys.executable, str(WORKER), *mode), **fields)
         self.news = asyncio.Event()
         self.painted: State | None = None
+        self.notes: list[str] = []  # all that was in the row of messages, even between two frames
 
     def _apply(self, event: Any) -> None:
         super()._apply(event)
+        if self.bench.note is not None and self.bench.note.text not in self.notes[-1:]:
+            self.notes.append(self.bench.note.text)
         self.news.set()
 
     def _paint(self) -> None:
