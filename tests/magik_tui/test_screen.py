@@ -221,7 +221,7 @@ def test_esc_stops_a_run(watched: Any) -> None:
         await app.until(lambda s: s.phase == "cancelled" and s.worker == "ready")
         assert app.bridge.pid == pid
 
-    live(watched("slow", "--pause", "0.03"), talk)
+    live(watched("slow", "--pause", "0.3"), talk)
 
 
 def test_esc_stops_a_deaf_worker_within_a_second_and_starts_another(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
