@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli.guard import cancellable
 from engine.cli.narrate import Narrator, plain
+from engine.cli.process import works_once
 from engine.discover import ProjectFiles, find_project, job_for
 from engine.events import Log
 
@@ -33,6 +34,7 @@ def opened(path: Path, *, settings: Sequence[str], variant: str | None, jobs: in
     Two `jobs` or more are as many processes that try plans side by side, `scheduler` is the address of a dask cluster that does: they
     compute what `Lab.scores` is asked for, while this process has all its threads for the rest. One job is one thread.
     """
+    works_once()
     narrator = Narrator(sys.stderr, plain, progress=False)
     files = chosen(path, variant, narrator)
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from engine.cli.main import main
 from engine.cli.options import search_options
 from engine.cli.session import opened
 from engine.errors import UsageError
@@ -51,3 +54,13 @@ def test_who_does_not_answer_is_told_before_the_work(project: Path) -> None:
     line: dict[str, Any] = {"settings": ("NO_SUCH_KEY=1",), "variant": None}
     with pytest.raises(UsageError, match="one of them"), opened(project, **line, jobs=2, scheduler="tcp://127.0.0.1:9"):
         pass
+
+
+def test_a_search_says_the_same_by_processes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents = []
+    for line in ([], ["--jobs", "2"]):
+        shutil.rmtree(project / ".magik", ignore_errors=True)
+        assert main(["sensitivity", str(project), "--json", *line]) == 0
+        documents.append({k: v for k, v in json.loads(capsys.readouterr().out).items() if k != "timing"})
+    assert documents[0] == documents[1]
+    assert documents[0]["runs"] > len(documents[0]["units"])
