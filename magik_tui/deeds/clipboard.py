@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 
 def sequence(text: str, tmux: bool) -> str:
-    """Return the bytes that put `text` into the clipboard; inside tmux they are wrapped, so that it hands them on."""
+    """Return the bytes that put `text` into the clipboard.
+
+    Inside tmux they come twice: as they are, for `set-clipboard on`, and wrapped, for `allow-passthrough on`.
+    """
     safe = "\n".join("\t".join(clean(part) for part in line.split("\t")) for line in text.split("\n"))
     osc = f"\x1b]52;c;{base64.b64encode(safe.encode('utf-8', 'replace')).decode('ascii')}\a"
-    return "\x1bPtmux;" + osc.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux else osc
+    return osc + "\x1bPtmux;" + osc.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux else osc
 
 
 @performs(ToClipboard)

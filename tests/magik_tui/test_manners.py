@@ -133,7 +133,7 @@ def test_copies_go_to_the_terminal(watched: Any, monkeypatch: pytest.MonkeyPatch
 
 def test_inside_tmux_the_copy_is_wrapped_and_nothing_in_it_is_obeyed() -> None:
     assert sequence("a", False) == "\x1b]52;c;YQ==\a"
-    assert sequence("a", True) == "\x1bPtmux;\x1b\x1b]52;c;YQ==\a\x1b\\"
+    assert sequence("a", True) == "\x1b]52;c;YQ==\a\x1bPtmux;\x1b\x1b]52;c;YQ==\a\x1b\\"
     inside = base64.b64decode(sequence("x\x1b[31m\ty\nz", False)[7:-1]).decode()
     assert inside == "x\N{REPLACEMENT CHARACTER}[31m\ty\nz"
 
