@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from engine.errors import UsageError, nearest
+from magik_tui.remote import remote_command
 
 
 @click.command("open")
@@ -24,13 +25,24 @@ from engine.errors import UsageError, nearest
 @click.option("--layout", metavar="NAME|FILE", default="", help="Where the panes stand: small, wide, broad, single, or your own.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, so that it can select text.")
 @click.option("--low-bandwidth", is_flag=True, help="At most one frame a second, no more than 256 colours, digits for cells.")
+@click.option("--host", metavar="USER@BOX", default="", help="Run the engine there, over ssh; PROJECT is a path on that machine.")
+@click.option("--engine-command", metavar="CMD", default="", help="What starts the engine instead; PROJECT is put behind it.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of magik.cfg; repeatable.")
 @click.pass_context
 def open_workbench(
-    context: click.Context, /, project: Path, variant: str | None, settings: tuple[str, ...], no_mouse: bool, **wishes: str | bool
+    context: click.Context,
+    /,
+    project: Path,
+    variant: str | None,
+    settings: tuple[str, ...],
+    no_mouse: bool,
+    host: str,
+    engine_command: str,
+    **wishes: str | bool,
 ) -> int:
     """Open the workbench on PROJECT (the current folder by default); the word "open" may be left out."""
-    if not project.exists():
+    command = remote_command(host, engine_command, str(project), variant)
+    if command is None and not project.exists():
         group = context.parent.command if context.parent else None
         near = nearest(str(project), group.commands) if isinstance(group, click.Group) else None
         hint = f"did you mean the command {near}?" if near else ""
@@ -45,7 +57,7 @@ def open_workbench(
     from magik_tui.app import run
     from magik_tui.opening import Wishes
 
-    return run(project, variant=variant, settings=settings, mouse=not no_mouse, wishes=msgspec.convert(wishes, Wishes))
+    return run(project, variant=variant, settings=settings, command=command, mouse=not no_mouse, wishes=msgspec.convert(wishes, Wishes))
 
 
 def with_default_command(group: click.Group, arguments: Sequence[str]) -> list[str]:

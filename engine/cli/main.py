@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -144,6 +145,25 @@ def tune(project: Path, **options: Any) -> int:
     from engine.cli.tune import run_tune
 
     return run_tune(project, **options)
+
+
+@cli.command()
+@click.argument("project", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(project: Path | None, as_json: bool) -> int:
+    """Tell what this machine, this terminal and, if named, PROJECT are like; exit code 1 when something will not work."""
+    from engine.cli.doctor import doctor as examined
+
+    return examined(project, as_json=as_json)
+
+
+@cli.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--variant", metavar="NAME", help="Which SOC's configuration, where the project has several.")
+def worker(project: Path, variant: str | None) -> None:
+    """Serve PROJECT over JSON lines on stdin and stdout, for a workbench elsewhere (docs/protocol.md)."""
+    arguments = [sys.executable, "-P", "-m", "engine.worker", str(project), *(("--variant", variant) if variant else ())]
+    os.execv(sys.executable, arguments)  # the same process, so that signals and descriptors are the worker's own
 
 
 if __name__ == "__main__":
