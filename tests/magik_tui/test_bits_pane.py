@@ -101,6 +101,24 @@ def test_the_plan_is_written_and_is_then_what_the_files_say(watched: Any) -> Non
     live(watched("good"), talk)
 
 
+def test_widths_are_tuned_and_the_front_is_drawn(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("t", *["backspace"] * 5, *"1.5", "enter")
+        await pilot.pause()
+        assert app.bench.of(Bits).tuning is None
+        await pilot.press(*"0.999", "enter")
+        state = await app.until(lambda s: len(s.of(Live).plan) == 2 and not s.stale)
+        assert changes(state) == [Choice(feature_bits=12)] * 2
+        await pilot.pause()
+        text = "\n".join(app.text())
+        assert "> 1.0573  0.99917" in text
+        assert "23x8 2x12 bits" in text
+        await pilot.press("p")
+        await app.until(lambda s: s.of(Bits).tuned is None)
+
+    live(watched("good"), talk)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
 def test_hostile_names_stay_text(watched: Any, size: tuple[int, int]) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:

@@ -193,3 +193,13 @@ def test_a_bisection_tells_each_step(project: Path) -> None:
     assert [e.data["mark"] for e in events if e.kind == "answered"] == [step["mark"] for step in document["log"]]
     assert document["culprits"] != []
     assert Path(document["path"]).exists()
+
+
+def test_widths_are_tuned_for_a_target(project: Path) -> None:
+    found = service("tune")
+    document = found.answer(Context(project, None), found.read({"target": 0.9995}), silent)
+    assert document["met"]
+    assert set(document["widths"]) == {"data/BatchNormScale", "r1", "c2", "g", "scores"}
+    assert [p["cost"] for p in document["front"]] == sorted(p["cost"] for p in document["front"])
+    with pytest.raises(UsageError, match="a target of 2 makes no sense"):
+        found.answer(Context(project, None), found.read({"target": 2}), silent)
