@@ -57,3 +57,13 @@ def widest_gap(front: Front, places: Collection[int]) -> int | None:
     _, low, high = max(gaps)
     middle = int(np.abs(along - (along[low] + along[high]) / 2).argmin())
     return min(max(middle, low + 1), high - 1)
+
+
+def between(front: Front, low: float, high: float, places: Collection[int]) -> int | None:
+    """Return the index in the middle of the points that cost more than `low` and less than `high` and are not in `places`, if any."""
+    inside = np.flatnonzero((front.costs > low * (1 + 1e-9)) & (front.costs < high * (1 - 1e-9)))
+    free = inside[~np.isin(inside, list(places))]
+    if not len(free):
+        return None
+    along = _along(front)[free]
+    return int(free[np.abs(along - (along[0] + along[-1]) / 2).argmin()])

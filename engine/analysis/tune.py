@@ -6,6 +6,8 @@ have to mend where errors do not add up, is done greedily, each step by a real r
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +16,7 @@ from ..events import Log, Progress, Report
 from ..plan import Plan
 from .allocation import Front, Option, cheapest
 from .costs import relative_cost, work
-from .fronts import guess, last_within, spread, widest_gap
+from .fronts import between, guess, last_within, spread, widest_gap
 from .noise import noise, noise_of, value_of
 from .scoring import Evaluator, Score, Unit
 from .sensitivity import alone_scores, require
@@ -22,7 +24,7 @@ from .trials import at_widths, skipped, width_of
 from .tuning import Goal, Limit, Point, Tuned, affordable, meets, rank, undominated
 
 STAGE = "Tune"
-POINTS, FEWEST, MORE = 12, 8, 24
+POINTS, FEWEST, MORE = 12, 8, 48
 """Places of the predicted front that are run; points the measured front should have; runs that may be added to get them."""
 SHARES = (1.0, 0.9, 0.8)
 """Parts of a budget that are tried: errors do not quite add up, and the dearest plan need not be the best."""
@@ -196,12 +198,29 @@ class _Search:
         return min(found)[2] if found else None
 
     def _fill(self, front: Front) -> None:
-        """Run more points of the front, each in the widest gap, until enough of them are beaten by no other."""
-        for _ in range(MORE):
-            index = widest_gap(front, self.places)
-            if index is None or len(undominated(tuple(self.points.values()))) >= FEWEST:
+        """Run more points of the front until enough of them are beaten by no other.
+
+        Most lie in the widest gap between two that are not beaten, in cost and figure: where errors cancel, a cheap plan may beat most
+        dearer ones, and points elsewhere would seldom count. Every third lies where fewest were run, since luck may be there too.
+        """
+        for run in range(MORE):
+            unbeaten = undominated(tuple(self.points.values()))
+            if len(unbeaten) >= FEWEST:
+                return
+            pairs = sorted(itertools.pairwise(unbeaten), key=lambda pair: -self._apart(*pair))
+            middles = (between(front, a.cost * self._whole(), b.cost * self._whole(), self.places) for a, b in pairs)
+            index = next((i for i in middles if i is not None), None) if run % 3 < 2 else None
+            index = widest_gap(front, self.places) if index is None else index
+            if index is None:
                 return
             self._place(front, [index])
+
+    def _apart(self, a: Point, b: Point) -> float:
+        """Return how far two points are apart: cost and the logarithm of noise, over the ranges of all."""
+        costs = [p.cost for p in self.points.values()]
+        logs = {p.value: math.log(max(noise(p.score, self.goal.metric), 1e-30)) for p in self.points.values()}
+        span = (max(costs) - min(costs) or 1.0, max(logs.values()) - min(logs.values()) or 1.0)
+        return math.hypot((b.cost - a.cost) / span[0], (logs[b.value] - logs[a.value]) / span[1])
 
     def _limit(self, target: float) -> Limit:
         """Find out what keeps the target out of reach."""

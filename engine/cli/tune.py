@@ -137,7 +137,10 @@ def _missed(document: dict[str, Any]) -> str:
     said = f"the target {document['target']:g} is not met, the best is {metric} {_number(limit['reachable'])}"
     if limit["by"] == "budget":
         return f"{said} within the budget of {document['budget']:g}; a dearer plan meets it"
-    finest = "" if limit["at_16_bits"] is None else f" ({_number(limit['at_16_bits'])} with features of 16 bits)"
+    finest = ""
+    if limit["at_16_bits"] is not None:
+        lucky = limit["at_16_bits"] < limit["reachable"]
+        finest = f" ({_number(limit['at_16_bits'])} with features of 16 bits{': in the best plan errors cancel' if lucky else ''})"
     worst = ", ".join(f"{printable(u['name'], len(u['name']))} {u['share']:.0%}" for u in limit["units"])
     if limit["by"] == "features":
         return f"{said}: features need more bits than were allowed{finest}; what is left comes from {worst}"

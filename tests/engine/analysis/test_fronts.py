@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.analysis.allocation import Front, Option, cheapest
-from engine.analysis.fronts import guess, last_within, spread, widest_gap
+from engine.analysis.fronts import between, guess, last_within, spread, widest_gap
 
 FRONT = cheapest([[Option(8, 1.0, 4.0**-i), Option(12, 2.0 + i, 4.0**-i / 256)] for i in range(9)])
 
@@ -53,3 +53,15 @@ def test_the_widest_gap() -> None:
         assert index not in places
         places.add(index)
     assert places == set(range(len(FRONT)))
+
+
+def test_the_middle_between_two_costs() -> None:
+    """Of an even front the middle, then what is left beside it, then nothing."""
+    front = front_of([1.0, 2.0, 3.0, 4.0, 5.0], [16.0, 8.0, 4.0, 2.0, 1.0])
+    places: set[int] = set()
+    found = []
+    while (index := between(front, 1.0, 5.0, places)) is not None:
+        places.add(index)
+        found.append(index)
+    assert found[0] == 2
+    assert sorted(found) == [1, 2, 3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import random
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from engine.analysis.tune import CLOSE, tune
 from engine.analysis.tuning import Goal, Tuned
 from engine.errors import Cancelled, DataError, UsageError
 from engine.events import silent
-from engine.plan import Choice
+from engine.plan import Choice, Plan
 from tests.engine.analysis.simulated import DEFAULT, Simulated, network
 
 COSTS = {8: 1.0, 12: 2.0}
@@ -91,6 +92,22 @@ def test_where_errors_interact_the_target_is_met_by_a_real_run(seed: int) -> Non
     ]
     limit = noise_of(found.goal.target or 0, "cosine_avg")
     assert all(net.noise(at_widths(net.base, net.units, widths)) > limit for widths in cheaper), "one unit less would have done"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_luck_decides_there_is_a_front_all_the_same(seed: int) -> None:
+    """An output of few values: errors cancel or not, and each plan's noise is off by up to a factor of four."""
+
+    class Lucky(Simulated):
+        def noise(self, plan: Plan) -> float:
+            drawn = random.Random(f"{seed} {sorted((n, c.feature_bits) for n, c in plan.nodes.items())}").uniform(-1, 1)
+            return super().noise(plan) * 4.0**drawn
+
+    net = network(60, seed)
+    found = search(Lucky(net.units, net.weights, net.levels), 0.5)
+    assert len(found.front) >= 8
+    assert found.met
+    assert all(a.cost < b.cost and a.value < b.value for a, b in itertools.pairwise(found.front))
 
 
 def test_the_narrowest_widths_will_do() -> None:
