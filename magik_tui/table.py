@@ -82,8 +82,7 @@ def from_document(document: Document, samples: tuple[str, ...]) -> Table:
     """Return the table of a finished run; `samples` gives the order of the columns where it names them all."""
     found = dict.fromkeys(score.sample for row in document.nodes for score in row.samples)
     names = samples if set(found) <= set(samples) else tuple(found)
-    scores = [{score.sample: score.cosine for score in row.samples} for row in document.nodes]
-    cells = [tuple(score.get(name) for name in names) for score in scores]
+    cells = [_cosines(row, names) for row in document.nodes]
     known = [[cosine for cosine in row if cosine is not None] for row in cells]
     worst = (min(each, default=None) for each in known)
     return Table(
@@ -95,6 +94,14 @@ def from_document(document: Document, samples: tuple[str, ...]) -> Table:
         count=tuple(map(len, known)),
         complete=True,
     )
+
+
+def _cosines(row: Row, names: tuple[str, ...]) -> Column:
+    """Return the cosines of a row in the order of `names`, which is nearly always that of the row."""
+    if tuple([score.sample for score in row.samples]) == names:
+        return tuple([score.cosine for score in row.samples])
+    score = {score.sample: score.cosine for score in row.samples}
+    return tuple(score.get(name) for name in names)
 
 
 def next_bad(table: Table, row: int, step: int) -> int | None:

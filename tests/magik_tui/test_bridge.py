@@ -59,7 +59,7 @@ def test_a_line_of_megabytes_arrives_whole(tmp_path: Path, worker_script: Path) 
         bridge.send({"id": 1, "do": "run"})
         result = await ear.until(wire.Result)
         assert isinstance(result, wire.Result)
-        assert len(result.value["warnings"][0]) == 8 << 20
+        assert len(wire.read(result.value, dict)["warnings"][0]) == 8 << 20
 
     live(work, tmp_path, sys.executable, str(worker_script), "long")
 

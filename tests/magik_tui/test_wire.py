@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,28 @@ def test_a_field_of_a_newer_engine_is_no_error() -> None:
 
 
 def test_the_empty_result_of_a_ping() -> None:
-    assert wire.read_line(b'{"id": 3, "event": "result", "value": {}}') == wire.Result({}, id=3)
+    said = wire.read_line(b'{"id": 3, "event": "result", "value": {}}')
+    assert isinstance(said, wire.Result)
+    assert (said.id, wire.read(said.value, dict)) == (3, {})
+    assert wire.read(wire.Result().value, wire.Document) == wire.Document()
+
+
+def test_a_value_is_read_as_what_was_asked_for_even_with_names_that_are_no_utf8() -> None:
+    for name in ("cat.jpg", "cat\udc80.jpg"):
+        line = json.dumps({"id": 3, "event": "result", "value": {"nodes": [{"name": name, "cosine_avg": 0.5}]}}).encode()
+        said = wire.read_line(line)
+        assert isinstance(said, wire.Result)
+        assert wire.read(said.value, wire.Document).nodes == (wire.Row(name, cosine_avg=0.5),)
+        with pytest.raises(wire.Unfit):
+            wire.read(said.value, list)
+    with pytest.raises(wire.Unfit):
+        wire.read(msgspec.Raw(b"[" * 100_000), wire.Document)
+    with pytest.raises(wire.Unfit):
+        wire.read(msgspec.Raw(b'{"model": "\xff"}'), wire.Document)
+
+
+def test_an_event_that_only_one_request_has_keeps_its_fields() -> None:
+    assert wire.read_line(b'{"id": 3, "event": "step", "left": 4}') == wire.News("step", 3, {"id": 3, "event": "step", "left": 4})
 
 
 @given(st.lists(st.binary(max_size=20), max_size=20), st.integers(1, 7))
