@@ -61,6 +61,7 @@ $(VENV)/.ready-venv:
 
 $(VENV)/.ready-run: pyproject.toml constraints.txt | $(VENV)/.ready-venv
 	@$(PIP) --editable .
+	@$(BIN)/python -m compileall -q engine magik_tui layouts  # or every start would, where PYTHONDONTWRITEBYTECODE is set
 	@touch $@
 
 $(VENV)/.ready-dev: pyproject.toml constraints.txt | $(VENV)/.ready-venv

@@ -5,6 +5,7 @@ A headless command must start fast and work where no screen is, so textual is im
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -54,6 +55,7 @@ def open_workbench(
         said = f"TERM is {term}" if term else "TERM is not set"
         message = f"the workbench needs a terminal that can move its cursor, and {said}"
         raise UsageError(message, hint=f"magik-tui run {project} prints the same table")
+    gc.disable()  # what is loaded now stays; the workbench counts garbage from its first screen on
     from magik_tui.app import run
     from magik_tui.opening import Wishes
 

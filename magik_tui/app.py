@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -111,6 +112,8 @@ class Workbench(Dressed):
         event.prevent_default()
 
     def _open(self) -> None:
+        gc.freeze()  # modules and the screen are no garbage: later collections are short
+        gc.enable()
         self.dispatch(ev.Opened(self.clock()))
         self.complain(*self._complaints)
         self.check_keymap()
@@ -205,7 +208,8 @@ class Workbench(Dressed):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Send of a frame what the terminal does not show yet."""
-        if not self.is_headless and isinstance(renderable, LayoutUpdate | ChopsUpdate):
+        sent = self._running and not (self._closed or self._batch_count or self.is_headless or self._driver is None)  # as textual has it
+        if sent and isinstance(renderable, LayoutUpdate | ChopsUpdate):
             less = self.frames.less(renderable, self.size)
             if less.pieces or self.cursor_position != self._previous_cursor_position:
                 super()._display(screen, cast(Any, less))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
@@ -17,54 +15,12 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from magik_tui.frames import Frames
+from tests.magik_tui.emulator import Screen
 
 WIDTH, HEIGHT = 24, 3
 SIZE = Size(WIDTH, HEIGHT)
 STYLES = [None, Style(bold=True), Style(reverse=True)]
-TOKEN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[([\d;]*)m|([^\x1b])", re.DOTALL)
-Cells = list[list[tuple[str, str]]]
 Runs = list[tuple[str, int]]
-
-
-class Terminal:
-    """Moves its cursor, keeps the attributes, and overwrites half of a wide character with a blank, as terminals do."""
-
-    def __init__(self) -> None:
-        self.cells: Cells = [[("?", "")] * WIDTH for _ in range(HEIGHT)]
-
-    def read(self, text: str) -> None:
-        x = y = 0
-        attributes = ""
-        at = 0
-        while at < len(text):
-            match = TOKEN.match(text, at)
-            assert match, text[at:]
-            at = match.end()
-            if match[1]:
-                y, x = int(match[1]) - 1, int(match[2]) - 1
-            elif match[4] is None:
-                attributes = "" if match[3] in ("", "0") else match[3]
-            else:
-                x = self.put(x, y, match[4], attributes)
-
-    def put(self, x: int, y: int, character: str, attributes: str) -> int:
-        row, width = self.cells[y], cell_len(character)
-        if width == 0:
-            at = x - 1 if row[x - 1][0] else x - 2
-            row[at] = (row[at][0] + character, row[at][1])
-            return x
-        for each in range(x, x + width):
-            if row[each][0] == "" and each == x:
-                row[each - 1] = (" ", row[each - 1][1])
-            if each + 1 < WIDTH and row[each + 1][0] == "":
-                row[each + 1] = (" ", row[each + 1][1])
-        row[x] = (character, attributes)
-        if width == 2:
-            row[x + 1] = ("", attributes)
-        return x + width
-
-    def lines(self) -> list[str]:
-        return ["".join(character for character, _ in row) for row in self.cells]
 
 
 def strip(runs: Runs, width: int) -> Strip:
@@ -84,9 +40,9 @@ def full(lines: Sequence[Runs], cut: int = WIDTH) -> LayoutUpdate:
 CONSOLE = Console(color_system="256", force_terminal=True, legacy_windows=False)
 
 
-def shown(lines: Sequence[Runs], cut: int) -> Terminal:
+def shown(lines: Sequence[Runs], cut: int) -> Screen:
     """A terminal that was sent the whole frame."""
-    terminal = Terminal()
+    terminal = Screen(WIDTH, HEIGHT)
     for y, strips in enumerate(full(lines, cut).strips):
         terminal.read(f"\x1b[{y + 1};1H" + "".join(each.render(CONSOLE) for each in strips))
     return terminal
@@ -94,7 +50,7 @@ def shown(lines: Sequence[Runs], cut: int) -> Terminal:
 
 @given(frames, st.integers(0, WIDTH))
 def test_the_terminal_ends_with_the_last_frame(sequence: list[list[Runs]], cut: int) -> None:
-    memory, terminal = Frames(), Terminal()
+    memory, terminal = Frames(), Screen(WIDTH, HEIGHT)
     for lines in sequence:
         terminal.read(memory.less(full(lines, cut), SIZE).render_segments(CONSOLE))
         assert terminal.lines() == shown(lines, cut).lines()
@@ -107,7 +63,7 @@ def test_the_terminal_ends_with_the_last_frame(sequence: list[list[Runs]], cut: 
     size=st.integers(1, 12),
 )  # fmt: skip
 def test_a_part_of_a_line_is_laid_over_it(lines: list[Runs], over: Runs, y: int, x: int, size: int) -> None:
-    memory, terminal = Frames(), Terminal()
+    memory, terminal = Frames(), Screen(WIDTH, HEIGHT)
     terminal.read(memory.less(full(lines), SIZE).render_segments(CONSOLE))
     end = min(WIDTH, x + size)
     piece = strip(over, end - x)

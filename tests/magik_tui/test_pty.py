@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.magik_tui.emulator import Screen
+
 APP = Path(__file__).with_name("pty_app.py")
 ROOT = APP.parent.parent.parent
 LEAVE_SCREEN, SHOW_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
@@ -248,6 +250,35 @@ def test_changing_panes_and_asking_stay_within_a_screen_of_bytes(open_terminal: 
     again = terminal.press(b"\x0c")  # ctrl+l trusts nothing and sends it all
     assert all(word in again for word in (b"resnet18.onnx", b"resnetv15_relu0_fwd", b"done", b"cat_000.jpg"))
     assert terminal.read(quiet=1.0, most=1.0) == b""
+
+
+SMALL_KEYS = (b"", b"j", b"9", b"2", b"z", b"G", b":", b"lay", b"\x1b", b"L", b"1", b"?")
+LARGE_KEYS = (b"9", b"2", b"7", b":", b"\x1b", b"]", b"?")  # a layer that is in sight is looked at closely after each move
+
+
+@pytest.mark.parametrize("mode", ["good", "hostile"])
+@pytest.mark.parametrize(("size", "keys"), [((80, 24), SMALL_KEYS), ((200, 50), LARGE_KEYS)], ids=["80x24", "200x50"])
+def test_what_is_not_sent_is_there_already(
+    open_terminal: Callable[..., Terminal], size: tuple[int, int], keys: tuple[bytes, ...], mode: str
+) -> None:
+    terminal = open_terminal(mode, "--layers", "60", size=size)
+    terminal.until(b"done")
+    terminal.read(quiet=1.5)
+    screen, read = Screen(*size), 0
+
+    def shown() -> list[str]:
+        nonlocal read
+        screen.read(terminal.got[read:].decode())
+        read = len(terminal.got)
+        return screen.lines()
+
+    assert "?" not in shown()[0][:3]
+    for each in keys:
+        os.write(terminal.master, each)
+        terminal.read(quiet=0.8)
+        before = shown()
+        terminal.press(b"\x0c")
+        assert shown() == before, each
 
 
 @pytest.mark.parametrize("how", [b"q", signal.SIGTERM, signal.SIGHUP])
