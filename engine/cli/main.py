@@ -166,5 +166,22 @@ def worker(project: Path, variant: str | None) -> None:
     os.execv(sys.executable, arguments)  # the same process, so that signals and descriptors are the worker's own
 
 
+@cli.command()
+@search_options
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a report in Markdown, to paste into a ticket.")
+def diagnose(
+    project: Path, as_json: bool, as_markdown: bool, settings: tuple[str, ...], variant: str | None, jobs: int, scheduler: str
+) -> int:
+    """Find out why PROJECT lost its accuracy, and what mends it: every cause and every fix is tried and measured.
+
+    Verdict and likely cause first, then the findings, then the fixes with their gain, their cost and the exact lines for magik.cfg. It
+    changes no file; what was measured is kept in .magik/, so that the same command goes on from there.
+    """
+    from engine.cli.diagnose import diagnose_project
+
+    where = {"settings": settings, "variant": variant, "jobs": jobs, "scheduler": scheduler}
+    return diagnose_project(project, as_json=as_json, as_markdown=as_markdown, **where)
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -156,19 +156,20 @@ class Lab:
         if isinstance(event, Progress):
             self.report(event)
 
-    def evaluate(self, plan: Plan) -> dict[str, Any]:
+    def evaluate(self, plan: Plan, *, local: bool = True) -> dict[str, Any]:
         """Return the document of `magik-tui run --json` for a plan, without artefacts.
 
-        `recomputed` names the layers whose values had to be computed, in graph order. DataError when no sample is readable.
+        Without `local` no layer is run alone, which is half of the work, and values are kept as for a score: so a plan is looked at that
+        is one of many. `recomputed` names the layers whose values had to be computed, in graph order. DataError when no sample is readable.
         """
         start = time.perf_counter()
         resolved, shown, course = self._network(plan)
         rows = layer_rows(self.graph, shown, resolved)
         self.report(Layers(tuple(to_json(Document("", "", rows))["nodes"]), self.samples))
-        asked = self.core.measures.asked(course)
+        asked = self.core.measures.asked(course, local=local)
         results: list[SampleResult] = []
         ran: set[str] = set()
-        for result, computed in self._measured(course, asked, keep=True):
+        for result, computed in self._measured(course, asked, keep=True, all_values=local):
             ran |= computed
             results.append(result)
         done = tuple(finished(row, results) for row in rows)
@@ -178,10 +179,12 @@ class Lab:
         document = to_json(Document(str(self.job.model), self.config.soc, done, outputs, timing, None, (), warnings, NUMERICS))
         return {**document, "recomputed": [n.name for n in self.graph.nodes if n.name in ran]}
 
-    def _measured(self, course: Course, asked: Questions, *, keep: bool) -> Iterator[tuple[SampleResult, set[str]]]:
+    def _measured(
+        self, course: Course, asked: Questions, *, keep: bool, all_values: bool = True
+    ) -> Iterator[tuple[SampleResult, set[str]]]:
         """Yield each readable sample's figures and the layers computed for it, in order; DataError when none is readable."""
         debug, failures = self.core.opened.debug, []
-        kept = None if keep else self.shared
+        kept = None if keep and all_values else self.shared
 
         def work(index: int) -> tuple[SampleResult, set[str]] | str:
             """Run and measure one sample on one thread, while its values are in that processor's cache."""
@@ -226,12 +229,16 @@ class Lab:
         What a search found stays in the store: the same search, stopped and begun again, goes on where it was.
         """
         _, _, course = self._network(plan)
+<<<<<<< HEAD
         measures, store = self.core.measures, self.core.store
         asked = measures.asked(course, self._places(at))
         place = measures.place_of_all(asked)
         known = store.get(place)
         if known is not None:
             return msgspec.json.decode(known, type=Score)
+=======
+        asked = self.core.measures.asked(course, self.places(at))
+>>>>>>> 25b60b4 (Diagnose a project: every cause and fix of the guide's chapter 3.3 tried on the live engine and measured)
         results = [result for result, _ in self._measured(course, asked, keep=False)]
         rows = [reduce([r.layers[a.name][0] for r in results]) for a in asked.layers]
         found = [Score(row.cosine_avg, row.cosine_min, row.sqnr_db) for row in rows]
@@ -239,7 +246,7 @@ class Lab:
         store.put(place, msgspec.json.encode(score))
         return score
 
-    def _places(self, at: str) -> list[str]:
+    def places(self, at: str = "") -> list[str]:
         """Return the layers at which a network is judged: `at`, or its outputs; of one that cannot be compared, what it is made of."""
         measured = set(measured_layers(self.graph))
         if at:
@@ -301,7 +308,13 @@ class Lab:
 
     def reopened(self, job: Job, report: Report) -> Lab:
         """Return the lab of what the files say now: this one under another plan where only that changed, else a new one."""
-        sources = gather(job, report)
+        return self.reading(gather(job, report), job, report)
+
+    def reading(self, sources: Sources, job: Job, report: Report) -> Lab:
+        """Return the lab of these sources, whatever the files say: this one under another plan where only that differs, else a new one.
+
+        Both share threads and store, so close one of them, the last.
+        """
         if identity_of(job, sources) == self.core.opened.identity:
             return replace(self, job=job, sources=_as_read(sources, self.core.opened), report=report)
         fresh = _opened(job, sources, self.core.store, report, self.core.executor, self.core.values.room)

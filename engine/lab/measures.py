@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -59,12 +59,13 @@ class Measures:
         self._whole: dict[tuple[int, str], Measured] = {}
         self._alone: dict[tuple[int, str], Local] = {}
 
-    def asked(self, course: Course, names: Sequence[str] | None = None) -> Questions:
-        """Return what is to be measured of a network: every layer that can be, or those named."""
+    def asked(self, course: Course, names: Sequence[str] | None = None, *, local: bool = True) -> Questions:
+        """Return what is to be measured of a network: every layer that can be, or those named; without `local` none of them alone."""
         chosen = set(measured_layers(self.opened.graph) if names is None else names)
         tensors = {n.name: n.outputs[0] for n in self.opened.graph.nodes if n.name in chosen}
         makers = {t: s for s in course.steps for t in s.makes}
         layers = tuple(self._asked(course, name, tensor, makers[tensor]) for name, tensor in tensors.items() if tensor in makers)
+        layers = layers if local else tuple(replace(a, alone="") for a in layers)
         return Questions(layers, digest([(a.whole, a.alone) for a in layers]))
 
     def _asked(self, course: Course, name: str, tensor: str, step: Step) -> Asked:

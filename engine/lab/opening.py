@@ -18,7 +18,7 @@ from ..stages.calibration import observe, range_finders
 from ..stages.rows import inputs_of
 from ..store import Store
 
-_OF_THE_PLAN = frozenset(
+OF_THE_PLAN = frozenset(
     (
         *("quant_feature_bit", "quant_weight_bit", "quant_feature_method", "quant_weight_method", "quant_op_skip", "quant_node_skip"),
         *("weight_fake_quant", "feature_fake_quant", "save_op_quant_bit", "load_op_quant_bit", "load_op_quant_min_max", "soc"),
@@ -45,7 +45,7 @@ class Opened:
 
 def identity_of(job: Job, sources: Sources) -> str:
     """Return the name of everything that `open_project` reads: two sources with the same one differ in their plan alone."""
-    settings = {k: repr(v) for k, v in asdict(sources.config).items() if k not in _OF_THE_PLAN}
+    settings = {k: repr(v) for k, v in asdict(sources.config).items() if k not in OF_THE_PLAN}
     sets = [[(s.name, s.key) for s in samples] for samples in sources.sets().values()]
     return digest("lab", str(job.model.absolute()), sources.model_key, settings, sets)
 

@@ -1,0 +1,142 @@
+"""Which operators: the bisection of the project, within a budget, for a target that follows from the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..analysis.bisect import Answer, Found, Goal, Question, Session
+from ..analysis.diagnosis.diagnosis import Culprit, Culprits
+from ..analysis.diagnosis.document import BIT_FILE
+from ..analysis.diagnosis.figures import HEALTHY, Figures, cosine_of, verdict
+from ..analysis.diagnosis.trials import Change, Trial
+from ..bisection.judging import judge_of
+from ..bisection.suspects import problem_of, with_floats
+from ..lab import Lab
+from ..plan import Choice, Plan
+from .trying import Bench
+
+BUDGET = 32
+"""Networks judged at most."""
+
+MANY = 0.5
+"""More than this share of the operators are no culprits: the noise comes from everywhere."""
+
+QUARTER = 0.25
+"""Where the outputs are above HEALTHY already, the operators are sought that make three quarters of the noise."""
+
+
+class _Enough(Exception):
+    """The budget is spent."""
+
+
+def target_of(figures: Figures) -> float:
+    """Return the cosine that the outputs are to reach with the culprits in float."""
+    return HEALTHY if (figures.cosine_avg or 0.0) < HEALTHY else cosine_of(QUARTER * figures.noise)
+
+
+def culprits(lab: Lab, figures: Figures) -> Culprits:
+    """Return the operators that have to be in float for the target; where the budget ends the search, the smallest good set seen.
+
+    A healthy network has none.
+    """
+    if verdict(figures) == "healthy":
+        return Culprits(HEALTHY, reason="the network is healthy")
+    goal = Goal("cosine_avg", target_of(figures))
+    session = Session(problem_of(lab, goal))
+    steps: list[tuple[Question, Answer]] = []
+    with judge_of(lab, goal, lab.job.root, 0.0) as judge:
+
+        def asked(question: Question) -> Answer:
+            if len(steps) >= BUDGET:
+                raise _Enough
+            return judge(question)
+
+        def told(now: Session, question: Question, answer: Answer) -> None:
+            steps.append((question, answer))
+
+        try:
+            session = session.carried_out(asked, told)
+        except _Enough:
+            return _best(session, steps, goal.target or 0.0)
+    end = session.position()
+    count = len(session.problem.operators)
+    if not isinstance(end, Found):
+        return Culprits(
+            goal.target or 0.0, operators=count, evaluations=len(steps), reason="no set of operators in float reaches the target"
+        )
+    members = tuple(Culprit(c.name, c.op, c.error, c.without.value) for c in end.culprits)
+    reason = "" if members else "the outputs reach the target as they are"
+    return Culprits(goal.target or 0.0, end.healed.value, count, members, end.minimal, len(steps), reason)
+
+
+def _best(session: Session, steps: Sequence[tuple[Question, Answer]], target: float) -> Culprits:
+    known = session.problem.operators
+    good = [(q.floats, a) for q, a in steps if a.mark == "good" and len(q.floats) <= MANY * len(known)]
+    found = Culprits(target, operators=len(known), evaluations=len(steps))
+    if not good:
+        return replace(found, reason="the noise comes from everywhere, no part of the operators was enough")
+    floats, answer = min(good, key=lambda pair: len(pair[0]))
+    members = [Culprit(name, known[name].op, known[name].error, None) for name in known if name in floats]
+    members.sort(key=lambda m: -m.local_error)
+    return replace(found, healed=answer.value, members=tuple(members))
+
+
+def remedies(bench: Bench, found: Culprits, widest: int) -> list[Trial]:
+    """Try the culprits at the widest width of the chip, and in float as QUANT_NODE_SKIP would have them."""
+    if not found.members:
+        return []
+    lab, names = bench.lab, [m.name for m in found.members]
+    trials = _wider(bench, names, widest)
+    skip = [*lab.config.quant_node_skip, *names]
+    change = Change("operators", f"{_counted(len(names))} in float", {"QUANT_NODE_SKIP": skip})
+    return trials + bench.plan(change, with_floats(lab.base, names))
+
+
+def mixed(bench: Bench, widest: int) -> list[Trial]:
+    """Return the trial of the fewest operators, in the order of their suspicion, that heal the network at the widest width.
+
+    Nothing where half of them do not: the count doubles until they do, and is then halved into place.
+    """
+    problem = problem_of(bench.lab, Goal("cosine_avg", HEALTHY))
+    names = [g.names[0] for g in sorted(problem.groups, key=lambda g: -g.suspicion)]
+    least, most = 0, int(MANY * len(names))
+    found: list[Trial] = []
+    count = min(2, most)
+    while least < count <= most:
+        trials = _wider(bench, names[:count], widest)
+        if any(t.heals for t in trials):
+            found, most = trials, count - 1
+            count = (least + most + 1) // 2
+        else:
+            least = count
+            count = min(2 * count, most) if not found else (least + most + 1) // 2
+    return found
+
+
+def _wider(bench: Bench, names: Sequence[str], widest: int) -> list[Trial]:
+    plan, bits = _widened(bench.lab, names, widest)
+    if not bits:
+        return []
+    loads = bench.lab.config.load_op_quant_bit
+    do = "add these to what the file says" if loads else ""
+    if not loads and (bench.lab.job.root / BIT_FILE).exists():
+        do = f"{BIT_FILE} lies there and is not in use: these have to be all of its entries"
+    title = f"{widest} bits for {_counted(len(bits))}"
+    return bench.plan(Change("operators", title, {} if loads else {"LOAD_OP_QUANT_BIT": True}, bits, do=do), plan)
+
+
+def _widened(lab: Lab, names: Sequence[str], widest: int) -> tuple[Plan, dict[str, int]]:
+    """Return the plan with the units of these layers at a width, and the nodes whose bits that changes."""
+    unit = {n: u for u in lab.units for n in u.nodes}
+    before = lab.resolve(lab.base).choices
+    nodes = dict.fromkeys(n for name in names for n in (unit[name].nodes if name in unit else (name,)))
+    bits = {n: widest for n in nodes if (before[n].feature_bits or 8) < widest}
+    plan = lab.base
+    for name in bits:
+        plan = plan.with_node(name, replace(plan.nodes.get(name, Choice()), feature_bits=widest))
+    return plan, bits
+
+
+def _counted(count: int) -> str:
+    return "1 operator" if count == 1 else f"{count} operators"

@@ -1,0 +1,168 @@
+"""Whether MEAN, NORMAL and COLOR are those of the training: what can be measured of it.
+
+The network is run up to the tensor whose statistics it remembers, once for each usual preprocessing, on the debug pictures and, where
+these are few, on calibration pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..analysis.diagnosis.statistics import Channels, Judged, Preprocessing, judge, promising, usual
+from ..config import Config
+from ..dataset import InputSpec, Sample
+from ..errors import DataError, MagikError
+from ..events import Progress, silent
+from ..frontends.importer import load
+from ..frontends.statistics import Remembered, remembered
+from ..ir import Graph
+from ..lab import Lab
+from ..numerics import Array
+from ..ops.batch_norm_scale import front
+from ..ort.session import Program
+from ..simulate import PIXELS, Inputs, lower_floats
+from ..stages.calibration import read
+
+PICTURES = 16
+"""Pictures that are looked at, at most: half of them from the calibration set where the debug set has fewer."""
+
+STAGE = "Preprocessing"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What the network is fed after MEAN and NORMAL, over all channels of the pictures, and the share of pictures that have colour."""
+
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    colored: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What was measured of the preprocessing: `judged` by a batch normalization, else the share of the first convolution's biases.
+
+    `bias_share` is the median over its channels of |bias| / deviation of what it adds to. `reason` says why there is neither.
+    """
+
+    configured: Preprocessing | None = None
+    input: Input | None = None
+    pictures: int = 0
+    judged: Judged | None = None
+    bias_share: float | None = None
+    reason: str = ""
+
+
+def evidence(lab: Lab, faulty: Collection[str] = ()) -> Evidence:
+    """Return what can be measured of the preprocessing of the network's one picture input; `faulty` samples show nothing of it."""
+    specs, pictures = lab.core.opened.inputs.specs, lab.core.opened.inputs.pictures
+    if not pictures:
+        return Evidence(reason="the samples are no pictures")
+    if len(specs) > 1:
+        return Evidence(reason="the network has several inputs")
+    spec = specs[0]
+    configured = Preprocessing(tuple(map(float, spec.mean)), tuple(map(float, spec.normal)), spec.color)
+    pixels = list(_pixels(lab, spec, faulty))
+    seen = _input(pixels, configured)
+    known = remembered(lab.job.model, lab.config, spec.name)
+    graph = _up_to(lab, known) if known else None
+    if known is None or graph is None:
+        reason = "the model has no batch normalization of its own, and no biases in its first convolution"
+        return Evidence(configured, seen, len(pixels), reason=reason)
+    probe = _Probe(graph, spec, known.tensor)
+    if known.mean is None or known.deviation is None:
+        return Evidence(configured, seen, len(pixels), bias_share=_bias_share(known, probe.channels(configured, pixels)))
+    candidates = usual(configured)
+    few = _seen(lab, probe, candidates, pixels[:: max(1, len(pixels) // 4)])
+    near = promising(few, configured, known.mean, known.deviation)
+    table = _seen(lab, probe, near, pixels)
+    return Evidence(configured, seen, len(pixels), judge(table, configured, known.mean, known.deviation))
+
+
+def _seen(lab: Lab, probe: _Probe, candidates: Sequence[Preprocessing], pixels: Sequence[Array]) -> dict[Preprocessing, Channels]:
+    table = {}
+    for done, candidate in enumerate(candidates):
+        lab.report(Progress(STAGE, done, len(candidates)))
+        table[candidate] = probe.channels(candidate, pixels)
+    lab.report(Progress(STAGE, len(candidates), len(candidates)))
+    return table
+
+
+def _bias_share(known: Remembered, channels: Channels) -> float:
+    bias = known.bias if known.bias is not None else np.zeros(1)
+    center = channels.mean.mean(0)
+    deviation = np.sqrt(np.maximum(channels.square.mean(0) - center * center, 1e-12))
+    return float(np.median(np.abs(bias) / deviation))
+
+
+def _pixels(lab: Lab, spec: InputSpec, faulty: Collection[str]) -> Iterator[Array]:
+    """Yield the pixels of some debug pictures, then of calibration pictures where those are few; unreadable ones are left out."""
+    debug = [s for s in lab.core.opened.debug if s.name not in faulty] or lab.core.opened.debug
+    calibration = [s for s in lab.sources.calibration if s.name not in faulty]
+    known = {s.key for s in debug}
+    others = [s for s in calibration if s.key not in known]
+    chosen = _spread(debug, PICTURES)
+    chosen += _spread(others, min(PICTURES // 2, PICTURES - len(chosen)))
+    for done, sample in enumerate(chosen):
+        lab.report(Progress("ReadPictures", done, len(chosen)))
+        try:
+            loaded = read(sample, (spec,))
+        except DataError:
+            continue
+        if spec.name in loaded.pixels:
+            yield loaded.feeds[spec.name]
+
+
+def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
+    count = min(len(samples), max(most, 0))
+    return [samples[i * len(samples) // count] for i in range(count)]
+
+
+def _input(pixels: Sequence[Array], configured: Preprocessing) -> Input | None:
+    if not pixels:
+        return None
+    fed = [(p - np.asarray(configured.mean, np.float64)) / np.asarray(configured.normal, np.float64) for p in pixels]
+    colored = [p.shape[-1] == 3 and bool((p.max(-1).astype(int) - p.min(-1)).max() > 8) for p in pixels]
+    means, squares = [float(f.mean()) for f in fed], [float(np.square(f).mean()) for f in fed]
+    mean = float(np.mean(means))
+    deviation = float(np.sqrt(max(float(np.mean(squares)) - mean * mean, 0.0)))
+    return Input(min(float(f.min()) for f in fed), max(float(f.max()) for f in fed), mean, deviation, sum(colored) / len(colored))
+
+
+def _up_to(lab: Lab, known: Remembered) -> Graph | None:
+    """Return the float graph up to the tensor, with a layer for MEAN and NORMAL in front; None where it cannot be cut there."""
+    config: Config = replace(lab.config, output=(known.tensor,), mean=((1.0,),), normal=((2.0,),))
+    try:
+        graph = load(lab.job.model, config, silent).graph
+    except MagikError:
+        return None
+    makers = graph.producers()
+    return graph if known.tensor in makers and makers[graph.nodes[0].outputs[0]].op == "BatchNormScale" else None
+
+
+class _Probe:
+    """Runs the beginning of the network under one preprocessing after another."""
+
+    def __init__(self, graph: Graph, spec: InputSpec, tensor: str) -> None:
+        self.graph, self.spec, self.tensor = graph, spec, tensor
+        self.inputs = Inputs((spec,), frozenset((spec.name,)), {spec.name: "float32"})
+
+    def channels(self, candidate: Preprocessing, pictures: Sequence[Array]) -> Channels:
+        """Return the statistics of the tensor on every picture."""
+        layer = front(self.graph.nodes[0].name, self.spec.name, candidate.mean, candidate.normal, len(candidate.mean))
+        graph = replace(self.graph, nodes=(layer, *self.graph.nodes[1:]))
+        feeds = self.inputs.types()
+        program = Program(lower_floats(graph, self.inputs), feeds, [self.tensor], types=graph.types, opsets=graph.opsets, nhwc=True)
+        means, squares = [], []
+        for pixels in pictures:
+            fed = pixels if candidate.color == self.spec.color else np.ascontiguousarray(pixels[..., ::-1])
+            value = program.run({PIXELS + self.spec.name: fed})[self.tensor]
+            value = value.reshape(-1, value.shape[-1])
+            means.append(value.mean(0, dtype=np.float64))
+            squares.append(np.einsum("ij,ij->j", value, value).astype(np.float64) / len(value))
+        return Channels(np.stack(means), np.stack(squares))
