@@ -229,16 +229,12 @@ class Lab:
         What a search found stays in the store: the same search, stopped and begun again, goes on where it was.
         """
         _, _, course = self._network(plan)
-<<<<<<< HEAD
         measures, store = self.core.measures, self.core.store
-        asked = measures.asked(course, self._places(at))
+        asked = measures.asked(course, self.places(at))
         place = measures.place_of_all(asked)
         known = store.get(place)
         if known is not None:
             return msgspec.json.decode(known, type=Score)
-=======
-        asked = self.core.measures.asked(course, self.places(at))
->>>>>>> 25b60b4 (Diagnose a project: every cause and fix of the guide's chapter 3.3 tried on the live engine and measured)
         results = [result for result, _ in self._measured(course, asked, keep=False)]
         rows = [reduce([r.layers[a.name][0] for r in results]) for a in asked.layers]
         found = [Score(row.cosine_avg, row.cosine_min, row.sqnr_db) for row in rows]
