@@ -20,7 +20,21 @@ SOURCES = ("engine", "magik_tui", "layouts", "bench", "tests", "sample_projects"
 MOST_LINES = 400
 
 # Rooms that may bring onnx or onnxruntime in: the border, and what stands above it.
-BORDER = ("frontends", "ort", "simulate", "analysis", "export", "stages", "lab", "bisection", "diagnosis", "convert", "project", "worker", "cli")
+BORDER = (
+    "frontends",
+    "ort",
+    "simulate",
+    "analysis",
+    "export",
+    "stages",
+    "lab",
+    "bisection",
+    "diagnosis",
+    "convert",
+    "project",
+    "worker",
+    "cli",
+)
 
 
 IMPORTER = """
