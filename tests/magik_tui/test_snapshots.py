@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from magik_tui import opening
+from magik_tui.core.detail import Details, DetailWanted
 from magik_tui.opening import Wishes
 
 FOLDER = Path(__file__).with_name("snapshots")
@@ -44,6 +45,9 @@ def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypa
                 await app.until(lambda s: s.phase == "done")
                 await pilot.pause()
                 await pilot.press(*keys)
+                layer = app.bench.table.rows[app.bench.cursor].name
+                app.dispatch(DetailWanted(layer))  # not when the cursor has rested, but now, and then it is known
+                await app.until(lambda s: layer in s.of(Details).known)
                 await pilot.pause()
                 await pilot.pause()
                 text: list[str] = app.text()
