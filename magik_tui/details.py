@@ -1,89 +1,157 @@
-"""The closer look at a layer as lines: histograms, clip limits, weights, worst samples, neighbours."""
+"""The parts of a closer look at a layer, as lines: histograms, weight ranges, worst samples, neighbours. None needs colour."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from magik_tui.core.detail import Detail, Histogram, Weights
-from magik_tui.text import clean, fit, fixed, short
-from magik_tui.widgets.ink import Line
+from magik_tui.core.state import State
+from magik_tui.levels import BAD, HEALTHY
+from magik_tui.text import clean, elide, fit, fixed, short
+from magik_tui.widgets.ink import Line, Role, Run
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
-LABEL = 8
-WORST = 3
+RAMP = "▁▂▃▄▅▆▇█"
+BOTH, FLOAT, QUANTIZED = "█", "░", "▒"
+HIGHEST = 10  # rows of a histogram
+LOWEST = 2
+ORIGINS = {"own": "observed", "shared": "its input's", "fixed": "by its mathematics", "given": "given"}  # where a range comes from
+MARGIN = 1  # cells at the left of every part
 
 
-def detail_lines(found: Detail | None, width: int) -> tuple[Line, ...]:
-    """Return the lines for `width` cells; one that says so while nothing is known yet."""
-    if found is None:
-        return ((("values", "strong"),), ((fit("looking closer", width), "dim"),))
-    lines: list[Line] = []
-    if found.histogram is not None:
-        lines += histogram_lines(found.histogram, found.clip, width)
-    if found.weights is not None:
-        lines += weight_lines(found.weights, width)
-    if found.samples:
-        lines.append(((fit("worst samples", width), "strong"),))
-        for each in found.samples[:WORST]:
-            lines.append((("  " + fixed(each.cosine), "text"), (fit(f"  {clean(each.sample)}", max(0, width - 9)), "text")))
-    for label, names in (("reads", found.inputs), ("read by", found.readers)):
-        if names:
-            lines.append(((fit(label, LABEL), "label"), (fit(", ".join(map(clean, names)), max(0, width - LABEL)), "text")))
-    lines += [((fit(clean(note), width), "warn"),) for note in found.notes]
+def judged(cosine: float | None) -> Role:
+    """Return the role of a cosine."""
+    if cosine is None:
+        return "dim"
+    return "good" if cosine >= HEALTHY else "warn" if cosine >= BAD else "bad"
+
+
+def word(cosine: float | None) -> str:
+    """Return the verdict on a cosine in one character, so that its colour never speaks alone."""
+    if cosine is None:
+        return ""
+    return "+" if cosine >= HEALTHY else "~" if cosine >= BAD else "x"
+
+
+def columns(width: int) -> int:
+    """Return how many bins a histogram in `width` cells has."""
+    return max(8, min(256, width - 2 * MARGIN))
+
+
+def _heading(title: str, more: str, width: int) -> Line:
+    room = max(0, width - MARGIN - len(title) - 2)
+    return ((" " * MARGIN, "text"), (title, "strong"), (f"  {elide(more, room)}", "dim"))
+
+
+def histogram_lines(detail: Detail, width: int, height: int) -> tuple[Line, ...]:
+    """Return the float values' histogram with the quantized values' over it: columns on a logarithmic scale, the clip limits below."""
+    found, clip = detail.histogram, detail.clip
+    if found is None or not found.floats or height < LOWEST + 3:
+        return (_heading("values", "all are equal, or none is kept", width),) if height else ()
+    rows = min(HIGHEST, height - 3)
+    top = math.log1p(max(*found.floats, *found.quantized, 1))
+    floats, quantized = (_heights(counts, rows, top) for counts in (found.floats, found.quantized))
+    forms = (f"{BOTH} both {FLOAT} float only {QUANTIZED} quantized only, log", f"{BOTH} both {FLOAT} float {QUANTIZED} int, log")
+    legend = next((form for form in forms if len(form) <= width - MARGIN - 8), forms[-1])
+    drawn = [_heading("values", legend, width)]
+    for level in range(rows, 0, -1):
+        drawn.append(((" " * MARGIN, "text"), *_cells([(f >= level, q >= level) for f, q in zip(floats, quantized, strict=True)])))
+    return (*drawn, _axis(found, clip), _ends(found, clip, detail.origin))
+
+
+def _heights(counts: Sequence[int], rows: int, top: float) -> list[int]:
+    return [math.ceil(rows * math.log1p(count) / top) for count in counts]
+
+
+def _cells(cells: Sequence[tuple[bool, bool]]) -> list[Run]:
+    glyphs: dict[tuple[bool, bool], Run] = {
+        (True, True): (BOTH, "text"), (True, False): (FLOAT, "label"), (False, True): (QUANTIZED, "warn"), (False, False): (" ", "text"),
+    }  # fmt: skip
+    return [glyphs[cell] for cell in cells]
+
+
+def _axis(found: Histogram, clip: tuple[float, float] | None) -> Line:
+    """Return the axis: a rule between the clip limits, dots where values are cut off."""
+    count = len(found.floats)
+    if clip is None:
+        return ((" " * MARGIN, "text"), ("-" * count, "dim"))
+    step = (found.high - found.low) / count
+    left, right = (int((end - found.low) / step) if step else 0 for end in clip)
+    cells = ["=" if left <= x <= right else "." for x in range(count)]
+    if 0 <= left < count:
+        cells[left] = "["
+    if 0 <= right < count:
+        cells[right] = "]"
+    return ((" " * MARGIN, "text"), ("".join(cells), "label"))
+
+
+def _ends(found: Histogram, clip: tuple[float, float] | None, origin: str | None) -> Line:
+    low, high = short(found.low, 4), short(found.high, 4)
+    room = max(0, len(found.floats) - len(low) - len(high))
+    limits = f"clip {short(clip[0], 4)} .. {short(clip[1], 4)}" if clip else "not clipped"
+    forms = (f"{limits} ({ORIGINS[origin]})" if clip and origin in ORIGINS else limits, limits, "")
+    middle = next(form for form in forms if len(form) + 2 <= room or not form)
+    return ((" " * MARGIN, "text"), (low, "text"), (f"{middle:^{room}}", "label"), (high, "text"))
+
+
+def weight_lines(detail: Detail, width: int, height: int) -> tuple[Line, ...]:
+    """Return the ranges of the output channels, a column for each or for some neighbours, and what the quantizer noted about them."""
+    notes: list[Line] = [((" " * MARGIN, "text"), (f"  {elide(note, max(0, width - MARGIN - 2))}", "warn")) for note in detail.notes]
+    return (*_ranges(detail.weights, width), *notes)[:height]
+
+
+def _ranges(found: Weights | None, width: int) -> tuple[Line, ...]:
+    count = min(len(found.min), len(found.max)) if found else 0
+    if found is None or not count:
+        return (_heading("weights", "it has none", width),)
+    reach = [max(abs(a), abs(b)) for a, b in zip(found.min, found.max, strict=False)]
+    most = max(reach) or 1.0
+    room = max(1, width - MARGIN - 5)
+    each = -(-count // room)
+    said = f"{count} channels" + (f", {each} a column" if each > 1 else "")
+    lines = [_heading("weights", said, width)]
+    for label, values in (("max", [max(v, 0.0) for v in found.max]), ("min", [max(-v, 0.0) for v in found.min])):
+        groups = [max(values[i : i + each]) for i in range(0, count, each)]
+        lines.append(((" " * MARGIN, "text"), (f"{label}  ", "label"), ("".join(RAMP[min(7, int(8 * v / most))] for v in groups), "text")))
+    order = sorted(range(count), key=reach.__getitem__)
+    widest, middle, narrowest = order[-1], order[count // 2], order[0]
+    lines += [
+        _pair("widest", f"{short(reach[widest], 4)} (channel {widest})", width),
+        _pair("median", short(reach[middle], 4), width),
+        _pair("narrowest", f"{short(reach[narrowest], 4)} (channel {narrowest})", width),
+    ]
     return tuple(lines)
 
 
-def histogram_lines(found: Histogram, clip: tuple[float, float] | None, width: int) -> list[Line]:
-    """Return both histograms, one over the other, with the ends of the levels marked below; heights are logarithmic."""
-    room = max(8, width - LABEL)
-    floats, levels = squeezed(found.floats, room), squeezed(found.quantized, room)
-    peak = max((*floats, *levels), default=0)
-    lines: list[Line] = [((fit("values (logarithmic)", width), "strong"),)]
-    for label, counts in (("float", floats), ("levels", levels)):
-        lines.append(((fit(label, LABEL), "label"), (bars(counts, peak), "text")))
-    if clip is not None and found.high > found.low:
-        lines.append(((fit("clip", LABEL), "label"), (fit(limits(found, clip, len(floats)), room), "warn")))
-    ends = f"{short(found.low, 4)} to {short(found.high, 4)}"
-    return [*lines, ((fit("from", LABEL), "label"), (fit(ends, room), "text"))]
+def _pair(label: str, value: str, width: int) -> Line:
+    return ((" " * MARGIN, "text"), (f"  {label:<12}", "label"), (elide(value, max(0, width - MARGIN - 14)), "text"))
 
 
-def limits(found: Histogram, clip: tuple[float, float], room: int) -> str:
-    """Return a line with [ and ] where the levels end; an end outside of the values stands at the edge as < or >."""
-    marks = [" "] * room
-    step = (found.high - found.low) / room
-    for value, inside, outside, edge in ((clip[0], "[", "<", 0), (clip[1], "]", ">", room - 1)):
-        place = int((value - found.low) / step) if step else edge
-        marks[edge if not 0 <= place < room else place] = inside if 0 <= place < room else outside
-    return "".join(marks)
+def sample_lines(found: Detail, width: int, height: int) -> tuple[Line, ...]:
+    """Return the worst samples with their figures, the worst first."""
+    if not found.samples:
+        return (_heading("worst samples", "none is measured", width),) if height else ()
+    lines = [_heading("worst samples", f"of {len(found.samples)}", width)]
+    for each in found.samples[: max(0, height - 1)]:
+        sqnr = "" if each.sqnr_db is None or abs(each.sqnr_db) > 900 else f" {each.sqnr_db:6.2f} dB"
+        head = f"{fixed(each.cosine)} {word(each.cosine):1}{sqnr} "
+        room = max(0, width - MARGIN - 2 - len(head))
+        lines.append(((" " * MARGIN, "text"), (f"  {head}", judged(each.cosine)), (elide(each.sample, room), "text")))
+    return tuple(lines)
 
 
-def squeezed(counts: Sequence[int], room: int) -> tuple[int, ...]:
-    """Return counts in at most `room` bins; neighbours are added."""
-    if len(counts) <= room:
-        return tuple(counts)
-    ends = [round(i * len(counts) / room) for i in range(room + 1)]
-    return tuple(sum(counts[a:b]) for a, b in pairwise(ends))
-
-
-def bars(counts: Sequence[int], peak: int) -> str:
-    """Return one character per count, its height the logarithm of it; what is not zero is never blank."""
-    if not peak:
-        return " " * len(counts)
-    top = math.log1p(peak)
-    return "".join(BLOCKS[0] if not n else BLOCKS[max(1, round(math.log1p(n) / top * (len(BLOCKS) - 1)))] for n in counts)
-
-
-def weight_lines(found: Weights, width: int) -> list[Line]:
-    """Return the largest weight of each channel as a line of bars, and the widest and narrowest channel."""
-    reach = [max(abs(low), abs(high)) for low, high in zip(found.min, found.max, strict=True)]
-    if not reach:
-        return []
-    room = max(8, width - LABEL)
-    ends = [round(i * len(reach) / min(room, len(reach))) for i in range(min(room, len(reach)) + 1)]
-    shown = [max(reach[a:b]) for a, b in pairwise(ends)]
-    top = max(shown) or 1.0
-    drawn = "".join(BLOCKS[max(1, round(v / top * (len(BLOCKS) - 1)))] if v else BLOCKS[0] for v in shown)
-    said = f"{found.channels} channels, {short(min(reach), 3)} to {short(max(reach), 3)}"
-    return [((fit("weights", LABEL), "label"), (drawn, "text")), ((fit("", LABEL), "label"), (fit(said, room), "text"))]
+def neighbour_lines(state: State, found: Detail, width: int, height: int) -> tuple[Line, ...]:
+    """Return the layers that this one reads, and those that read it, with their mean cosines."""
+    shape = "x".join(map(str, found.shape)) if found.shape else ""
+    lines = [_heading("neighbours", shape and f"makes {shape}", width)]
+    for head, names in (("reads", found.inputs), ("read by", found.readers)):
+        for i, name in enumerate(names or ("nothing" if head == "reads" else "nothing: an output",)):
+            row = state.table.find(name) if names else None
+            mean = state.table.mean(row) if row is not None else None
+            tail = f" {fixed(mean)} {word(mean)}" if mean is not None else ""
+            room = max(0, width - MARGIN - 10 - len(tail))
+            first: Run = (f"  {head if i == 0 else '':<8}", "label")
+            lines.append(((" " * MARGIN, "text"), first, (fit(clean(name), room), "text"), (tail, judged(mean))))
+    if len(lines) > height > 1:
+        lines = [*lines[: height - 1], ((f"{'':{MARGIN + 10}}and {len(lines) - height + 1} more", "dim"),)]
+    return tuple(lines[:height])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,9 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from magik_tui.core import State
-from magik_tui.core.detail import Details, DetailWanted, NeighbourAsked
-from magik_tui.details import detail_lines
-from magik_tui.levels import BAD, HEALTHY
+from magik_tui.core.detail import VIEWS, BackAsked, Details, LayerSeen, NeighbourAsked, View, ViewAsked, neighbours
+from magik_tui.details import columns, histogram_lines, judged, neighbour_lines, sample_lines, weight_lines, word
 from magik_tui.panes.base import LayerPane
 from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
 from magik_tui.widgets.grid import bits
@@ -21,11 +21,10 @@ from magik_tui.widgets.ink import Line, Lines, Role, Run, labelled, shortened
 from magik_tui.wire import Row
 
 LIST_HEIGHT, BLOCK_WIDTH = 12, 60  # from this height on, and below this width, the facts stand under each other
-NARROW = 78
-TWO_COLUMNS, FACTS = 62, 34  # from this width on the closer look stands beside the facts, which take so many cells
-CLOSER = 5  # lines that a closer look wants at least
-REST = 0.25  # seconds that the cursor rests before one is asked for
+NARROW, TWO_COLUMNS, ROOMY = 78, 60, 76  # from the last width on the facts of a high pane stand side by side, and so do two parts
+LEAST = {"facts": 6, "values": 6, "weights": 3, "samples": 2, "neighbours": 2}  # lines below which a part is left out
 BLANK: Run = (" ", "text")
+SAMPLES = 9  # lines of the worst samples, at most
 EXACT = 999.0  # the SQNR in dB that stands for no error at all
 
 
@@ -42,12 +41,58 @@ Facts = tuple[Fact, ...]
 
 
 def layer_lines(state: State, width: int, height: int, *, beside: bool) -> tuple[Line, ...]:
-    """Return the pane's lines for `width` x `height` cells; `beside` the table it is a list, under it a block."""
+    """Return the pane's lines for `width` x `height` cells; `beside` the table it is a list, under it a block.
+
+    The facts come first, or the part that the user has asked for; what else there is room for follows.
+    """
     if not state.table.rows:
         return _nothing_yet(state, width, beside=beside)
     row = state.table.rows[state.cursor]
-    lines = _list(state, row, width) if beside else _block(state, row, width)
+    view = state.of(Details).view
+    if not beside:
+        lines = list(_block(state, row, width) if view == "facts" else (_title(row, width), *_part(state, view, width, height - 1)))
+        return tuple(shortened(line, width) for line in lines[:height])
+    lines = []
+    start = VIEWS.index(view)
+    order = VIEWS[start:] + VIEWS[:start]
+    if view != "facts":
+        lines.append(_title(row, width))
+    while order:
+        view, order = order[0], order[1:]
+        room = height - len(lines)
+        if room < LEAST[view]:
+            continue
+        if view == "facts":
+            lines += _block(state, row, width) if width >= ROOMY else _list(state, row, width)
+        elif width >= ROOMY and view == "samples" and order[:1] == ("neighbours",):
+            lines += _beside(_part(state, view, width // 2, room), _part(state, "neighbours", width - width // 2, room), width // 2)
+            order = order[1:]
+        else:  # a histogram leaves room for the weights
+            lines += _part(state, view, width, max(LEAST[view], room - 4) if view == "values" else room)
     return tuple(shortened(line, width) for line in lines[:height])
+
+
+def _part(state: State, view: View, width: int, height: int) -> tuple[Line, ...]:
+    """Return one part of the closer look, of at most `height` lines; nothing while nothing is known."""
+    details = state.of(Details)
+    found = details.shown
+    if found is None or found.name != state.table.rows[state.cursor].name:
+        if view != details.view and (details.view != "facts" or view != "values"):  # said once
+            return ()
+        return ((BLANK, (elide(details.trouble, width - 2), "warn")),) if details.trouble else ()
+    drawn: dict[View, Callable[[], tuple[Line, ...]]] = {
+        "values": lambda: histogram_lines(found, width, height),
+        "weights": lambda: weight_lines(found, width, height),
+        "samples": lambda: sample_lines(found, width, min(height, SAMPLES)),
+        "neighbours": lambda: neighbour_lines(state, found, width, height),
+    }
+    return drawn[view]()
+
+
+def _beside(left: tuple[Line, ...], right: tuple[Line, ...], width: int) -> list[Line]:
+    count = max(len(left), len(right))
+    pairs = zip(left + ((),) * (count - len(left)), right + ((),) * (count - len(right)), strict=True)
+    return [(*shortened(a, width), *b) for a, b in pairs]
 
 
 def _nothing_yet(state: State, width: int, *, beside: bool) -> tuple[Line, ...]:
@@ -60,26 +105,13 @@ def _title(row: Row, width: int) -> Line:
     return ((fit(f" {clean(row.name)}", max(0, width - len(right))), "title"), (fit(right, min(width, len(right))), "title"))
 
 
-def _judged(cosine: float | None) -> Role:
-    if cosine is None:
-        return "dim"
-    return "good" if cosine >= HEALTHY else "warn" if cosine >= BAD else "bad"
-
-
-def _word(cosine: float | None) -> str:
-    """Return the verdict on one layer in a word, so that its colour never speaks alone."""
-    if cosine is None:
-        return ""
-    return "+" if cosine >= HEALTHY else "~" if cosine >= BAD else "x"
-
-
 def _cosines(state: State, row: Row) -> Facts:
     worst, mean = state.table.worst[state.cursor], state.table.mean(state.cursor)
     return (
-        Fact("worst", numbers(worst, tail=f" {_word(worst)}"), _judged(worst)),
-        Fact("mean", numbers(mean, tail=f" {_word(mean)}"), _judged(mean)),
+        Fact("worst", numbers(worst, tail=f" {word(worst)}"), judged(worst)),
+        Fact("mean", numbers(mean, tail=f" {word(mean)}"), judged(mean)),
         Fact("best", numbers(row.cosine_max)),
-        Fact("local", numbers(row.local_cosine, tail=f" {_word(row.local_cosine)}"), _judged(row.local_cosine)),
+        Fact("local", numbers(row.local_cosine, tail=f" {word(row.local_cosine)}"), judged(row.local_cosine)),
     )
 
 
@@ -119,8 +151,8 @@ def _sample(state: State, width: int) -> Run:
     if not samples:
         return "none", "dim"
     cosine = state.table.cell(state.cursor, state.column)
-    head = f"{fixed(cosine)} {_word(cosine):2} {state.column + 1}/{len(samples)} "
-    return head + elide(samples[state.column], max(0, width - len(head))), _judged(cosine)
+    head = f"{fixed(cosine)} {word(cosine):2} {state.column + 1}/{len(samples)} "
+    return head + elide(samples[state.column], max(0, width - len(head))), judged(cosine)
 
 
 def _reason(row: Row) -> tuple[str, str, Role]:
@@ -145,9 +177,9 @@ def _block(state: State, row: Row, width: int) -> tuple[Line, ...]:
     lines = [(*heads[y], *(run for column in columns for run in (BLANK, *column[y]))) for y in range(4)]
     label, why, role = _reason(row)
     room = width * 5 // 9 if label else width - 1
-    said, judged = _sample(state, room - 7)
+    said, mark = _sample(state, room - 7)
     taken = min(8 + cell_len(said), room) if label else room
-    left = labelled("sample", said, taken, 7, judged)
+    left = labelled("sample", said, taken, 7, mark)
     right = labelled(label, why, max(0, width - 2 - taken), 6, role) if label else ()
     return (_title(row, width), *lines, (BLANK, *left, BLANK, *right))
 
@@ -163,16 +195,24 @@ def _list(state: State, row: Row, width: int) -> tuple[Line, ...]:
     lines: list[Line] = [((fit(f" {clean(row.name)}", width), "title"),)]
     lines.append((BLANK, *labelled("type", clean(row.op), width - 1, 14)))
     lines.append((BLANK, *labelled("bits", bits(row), width - 1, 14)))
-    for head, facts in groups:
-        lines.append(((" ", "text"), (head, "strong")))
-        lines += [((" ", "text"), *labelled(f"  {f.label}", f.value, width - 1, 14, f.role)) for f in facts]
-    (said, judged), (label, why, role) = _sample(state, 10 * width), _reason(row)
+    if width >= TWO_COLUMNS:
+        left, right = _group(*groups[0], width // 2) + _group(*groups[2], width // 2), _group(*groups[1], width - width // 2)
+        lines += _beside(left, right, width // 2)
+    else:
+        lines += [line for head, facts in groups for line in _group(head, facts, width)]
+    (said, mark), (label, why, role) = _sample(state, 10 * width), _reason(row)
     lines.append(((" ", "text"), ("sample", "strong")))
-    lines += _wrapped(said, width, judged)
+    lines += _wrapped(said, width, mark)
     if label:
         lines.append(((" ", "text"), ("why it is float" if not row.quantized else "why", "strong")))
         lines += _wrapped(why, width, role)
     return tuple(lines)
+
+
+def _group(head: str, facts: Facts, width: int) -> tuple[Line, ...]:
+    """Return facts under each other, under their heading."""
+    rows: list[Line] = [(BLANK, *labelled(f"  {f.label}", f.value, width - 1, 14, f.role)) for f in facts]
+    return ((BLANK, (head, "strong")), *rows)
 
 
 def _wrapped(text: str, width: int, role: Role) -> list[Line]:
@@ -180,58 +220,55 @@ def _wrapped(text: str, width: int, role: Role) -> list[Line]:
 
 
 class FactsPane(LayerPane):
-    """The selected layer: its facts under each other where there is room for that, else side by side; a closer look where there is more."""
+    """The selected layer: its facts, and as far as there is room its values, weights, samples and neighbours."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "neighbour(-1)", "input", id="layer.input", tooltip="Go to the layer that this one reads"),
-        Binding("o", "neighbour(1)", "reader", id="layer.reader", tooltip="Go to the layer that reads this one"),
+        Binding("v", "view", "view", id="layer.view", tooltip="Next part first: facts, values, weights, samples, neighbours"),
+        Binding("i", "neighbour(False)", "reads", id="layer.input", tooltip="Go to a layer that this one reads"),
+        Binding("o", "neighbour(True)", "read by", id="layer.reader", tooltip="Go to a layer that reads this one"),
+        Binding("backspace", "back", id="layer.back", show=False, tooltip="Go back to where the last jump came from"),
     ]
 
     def compose(self) -> ComposeResult:
         """Return the lines."""
         yield Lines(id="layer")
 
-    def hints(self, state: State) -> tuple[str, ...]:
-        """Return the jumps to neighbours."""
-        return ("layer.input", "layer.reader") if state.table.rows else ()
-
     def show(self, state: State) -> None:
-        """Draw the facts of the selected layer; once the cursor rests, what a closer look shows."""
+        """Draw the selected layer; one that was not in sight before is asked for."""
         lines = self.query_one(Lines)
         width, height = lines.size
-        beside = height >= LIST_HEIGHT or width < BLOCK_WIDTH
-        wide = beside and width >= TWO_COLUMNS
-        facts = layer_lines(state, FACTS if wide else width, height, beside=beside)
-        room = width - FACTS - 2 if wide else width
-        left = height if wide else height - len(facts) - 1
-        if beside and state.table.rows and left >= CLOSER:
-            facts = self._closer(state, facts, room, left, wide=wide)
-        lines.show(facts)
+        lines.show(layer_lines(state, width, height, beside=height >= LIST_HEIGHT or width < BLOCK_WIDTH))
+        if state.table.rows and width:
+            seen = LayerSeen(state.table.rows[state.cursor].name, columns(width))
+            if (seen.name, seen.bins) != state.of(Details).wanted:
+                self.call_later(self.desk.dispatch, seen)
 
-    def _closer(self, state: State, facts: tuple[Line, ...], width: int, height: int, *, wide: bool) -> tuple[Line, ...]:
-        """Return the facts with the closer look beside or below them, which is asked for unless it is known."""
-        name = state.table.rows[state.cursor].name
-        known = state.of(Details).known.get(name)
-        if known is None and not state.busy:
-            self.set_timer(REST, lambda: self._rested(name))
-        closer = detail_lines(known, width)[:height]
-        if not wide:
-            return (*facts, ((" ", "text"),), *closer)
-        rows = max(len(facts), len(closer))
-        blank: Line = ((" " * FACTS, "text"),)
-        return tuple(
-            (*(facts[y] if y < len(facts) else blank), ("  ", "text"), *(closer[y] if y < len(closer) else ())) for y in range(rows)
-        )
+    def hints(self, state: State) -> tuple[str, ...]:
+        """Return the next part, and the jumps that there are."""
+        if not state.table.rows:
+            return ()
+        jumps = (("layer.input", False), ("layer.reader", True))
+        return ("layer.view", *(id_ for id_, readers in jumps if neighbours(state, readers=readers)))
 
-    def _rested(self, name: str) -> None:
-        """Ask for a closer look if the cursor is still on the layer."""
-        rows = self.state.table.rows
-        if rows and self.is_mounted and rows[min(self.state.cursor, len(rows) - 1)].name == name:
-            self.desk.dispatch(DetailWanted(name))
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key can do nothing now."""
+        if id_ in ("layer.input", "layer.reader") and not neighbours(state, readers=id_ == "layer.reader"):
+            return "the table has no such layer" if state.of(Details).shown else "the neighbours are not known yet"
+        if id_ == "layer.back" and not state.of(Details).back:
+            return "no jump to go back to"
+        return super().why_not(id_, state)
 
-    def action_neighbour(self, step: int) -> None:
-        """Go to a neighbour in the graph."""
-        self.desk.dispatch(NeighbourAsked(step))
+    def action_view(self) -> None:
+        """Show the next part first."""
+        self.desk.dispatch(ViewAsked())
+
+    def action_neighbour(self, readers: bool) -> None:
+        """Go to a neighbour."""
+        self.desk.dispatch(NeighbourAsked(readers))
+
+    def action_back(self) -> None:
+        """Go back."""
+        self.desk.dispatch(BackAsked())
 
 
 PANE = FactsPane

@@ -117,7 +117,7 @@ class Worker:
             case "live":
                 self.live(id_, request["plan"]["nodes"])
             case "layer":
-                self.layer(id_, request["name"])
+                self.layer(id_, request["name"], request["bins"])
             case "bisect":
                 self.bisect(id_)
             case "tune":
@@ -153,14 +153,23 @@ class Worker:
         document["outputs"][0]["cosine_avg"] = 0.9911 + 0.001 * len(plan)
         self.say(id=id_, event="result", value={**document, "recomputed": list(plan), "timing": {"live": 0.05}})
 
-    def layer(self, id_: int, name: str) -> None:
+    def layer(self, id_: int, name: str, bins: int) -> None:
         known = names(self.mode, self.options.layers)
-        place = known.index(name)
+        if name not in known:
+            self.say(id=id_, event="error", kind="UsageError", message=f"there is no layer {name!r}", exit_code=2)
+            return
+        at, count = known.index(name), self.options.samples
+        floats = [round(1e4 * math.exp(-((8 * i / bins - 3) ** 2))) for i in range(bins)]
+        levels = [2 * n * (i % 2) for i, n in enumerate(floats)]
+        figures = [{"sample": f"cat_{s:03d}.jpg", "cosine": cosine(at, s, len(known)), "sqnr_db": 18.4} for s in range(count)]
+        if self.mode == "hostile":
+            figures = [{**each, "sample": HOSTILE[i % len(HOSTILE)]} for i, each in enumerate(figures)]
         self.say(id=id_, event="result", value={
-            "name": name, "clip": [-1.0, 2.0], "inputs": known[max(0, place - 1): place], "readers": known[place + 1: place + 2],
-            "histogram": {"low": -2.0, "high": 2.0, "float": [1, 10, 100, 0] * 16, "quantized": [0, 20, 90, 1] * 16},
-            "weights": {"channels": 3, "min": [-1.0, -0.5, 0.0], "max": [0.5, 2.0, 0.1]},
-            "samples": [{"sample": known[0], "cosine": 0.9, "sqnr_db": 12.0}], "notes": [], "shape": [1, 3, 8, 8]})  # fmt: skip
+            "name": name, "shape": [1, 64, 56, 56], "origin": "own", "notes": list(HOSTILE[:2]) if self.mode == "hostile" else [],
+            "clip": [-1.0, 1.75], "histogram": {"low": -1.5, "high": 2.0, "float": floats, "quantized": levels},
+            "weights": {"channels": 64, "min": [-0.01 * c for c in range(64)], "max": [0.02 * c for c in range(64)]},
+            "inputs": known[at - 1 : at] if at else ["data"], "readers": known[at + 1 : at + 3],
+            "samples": sorted(figures, key=lambda each: each["cosine"] or 2.0)})  # fmt: skip
 
     def bisect(self, id_: int) -> None:
         known = names(self.mode, self.options.layers)

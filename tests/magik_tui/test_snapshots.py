@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from magik_tui import opening
-from magik_tui.core.detail import Details, DetailWanted
+from magik_tui.core import State
+from magik_tui.core.detail import Details
+from magik_tui.core.places import Places
 from magik_tui.opening import Wishes
 
 FOLDER = Path(__file__).with_name("snapshots")
@@ -31,6 +33,11 @@ CASES: dict[str, tuple[list[str], Wishes]] = {
 }
 
 
+def closely(state: State) -> bool:
+    """Tell whether what is in sight of the layer under the cursor is known."""
+    return "layer" not in state.of(Places).visible or getattr(state.of(Details).shown, "name", "") == state.table.rows[state.cursor].name
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("case", CASES)
 def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +52,7 @@ def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypa
                 await app.until(lambda s: s.phase == "done")
                 await pilot.pause()
                 await pilot.press(*keys)
-                layer = app.bench.table.rows[app.bench.cursor].name
-                app.dispatch(DetailWanted(layer))  # not when the cursor has rested, but now, and then it is known
-                await app.until(lambda s: layer in s.of(Details).known)
+                await app.until(closely)
                 await pilot.pause()
                 await pilot.pause()
                 text: list[str] = app.text()
