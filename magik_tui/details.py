@@ -15,6 +15,8 @@ RAMP = "▁▂▃▄▅▆▇█"
 BOTH, FLOAT, QUANTIZED = "█", "░", "▒"
 HIGHEST = 10  # rows of a histogram
 LOWEST = 2
+MOST = 64  # columns of a histogram
+OTHER = "of the layer before; reading"
 ORIGINS = {"own": "observed", "shared": "its input's", "fixed": "by its mathematics", "given": "given"}  # where a range comes from
 MARGIN = 1  # cells at the left of every part
 
@@ -34,13 +36,18 @@ def word(cosine: float | None) -> str:
 
 
 def columns(width: int) -> int:
-    """Return how many bins a histogram in `width` cells has."""
-    return max(8, min(256, width - 2 * MARGIN))
+    """Return how many bins a histogram in `width` cells has; more than MOST say little and cost bytes."""
+    return max(8, min(MOST, width - 2 * MARGIN))
 
 
 def _heading(title: str, more: str, width: int) -> Line:
     room = max(0, width - MARGIN - len(title) - 2)
     return ((" " * MARGIN, "text"), (title, "strong"), (f"  {elide(more, room)}", "dim"))
+
+
+def borrowed(lines: tuple[Line, ...], width: int) -> tuple[Line, ...]:
+    """Return a part of another layer's, and say so in its heading: what will be equal need not be sent twice."""
+    return tuple(_heading(line[1][0], OTHER, width) if len(line) > 1 and line[1][1] == "strong" else line for line in lines)
 
 
 def histogram_lines(detail: Detail, width: int, height: int) -> tuple[Line, ...]:
@@ -55,7 +62,7 @@ def histogram_lines(detail: Detail, width: int, height: int) -> tuple[Line, ...]
     legend = next((form for form in forms if len(form) <= width - MARGIN - 8), forms[-1])
     drawn = [_heading("values", legend, width)]
     for level in range(rows, 0, -1):
-        drawn.append(((" " * MARGIN, "text"), *_cells([(f >= level, q >= level) for f, q in zip(floats, quantized, strict=True)])))
+        drawn.append(((" " * MARGIN, "text"), _cells([(f >= level, q >= level) for f, q in zip(floats, quantized, strict=True)])))
     return (*drawn, _axis(found, clip), _ends(found, clip, detail.origin))
 
 
@@ -63,11 +70,10 @@ def _heights(counts: Sequence[int], rows: int, top: float) -> list[int]:
     return [math.ceil(rows * math.log1p(count) / top) for count in counts]
 
 
-def _cells(cells: Sequence[tuple[bool, bool]]) -> list[Run]:
-    glyphs: dict[tuple[bool, bool], Run] = {
-        (True, True): (BOTH, "text"), (True, False): (FLOAT, "label"), (False, True): (QUANTIZED, "warn"), (False, False): (" ", "text"),
-    }  # fmt: skip
-    return [glyphs[cell] for cell in cells]
+def _cells(cells: Sequence[tuple[bool, bool]]) -> Run:
+    """Return cells as one run: glyphs alone tell them apart, since a colour for each would cost ten times the bytes."""
+    glyphs = {(True, True): BOTH, (True, False): FLOAT, (False, True): QUANTIZED, (False, False): " "}
+    return "".join(map(glyphs.__getitem__, cells)), "text"
 
 
 def _axis(found: Histogram, clip: tuple[float, float] | None) -> Line:
@@ -112,7 +118,13 @@ def _ranges(found: Weights | None, width: int) -> tuple[Line, ...]:
     lines = [_heading("weights", said, width)]
     for label, values in (("max", [max(v, 0.0) for v in found.max]), ("min", [max(-v, 0.0) for v in found.min])):
         groups = [max(values[i : i + each]) for i in range(0, count, each)]
-        lines.append(((" " * MARGIN, "text"), (f"{label}  ", "label"), ("".join(RAMP[min(7, int(8 * v / most))] for v in groups), "text")))
+        lines.append(
+            (
+                (" " * MARGIN, "text"),
+                (f"{label}  ", "label"),
+                ("".join(RAMP[min(7, int(8 * v / most))] if v else " " for v in groups), "text"),
+            )
+        )
     order = sorted(range(count), key=reach.__getitem__)
     widest, middle, narrowest = order[-1], order[count // 2], order[0]
     lines += [

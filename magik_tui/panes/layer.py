@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 
 from magik_tui.core import State
 from magik_tui.core.detail import VIEWS, BackAsked, Details, LayerSeen, NeighbourAsked, View, ViewAsked, neighbours
-from magik_tui.details import columns, histogram_lines, judged, neighbour_lines, sample_lines, weight_lines, word
+from magik_tui.details import borrowed, columns, histogram_lines, judged, neighbour_lines, sample_lines, weight_lines, word
 from magik_tui.panes.base import LayerPane
 from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
 from magik_tui.widgets.grid import bits
@@ -75,18 +75,18 @@ def layer_lines(state: State, width: int, height: int, *, beside: bool) -> tuple
 def _part(state: State, view: View, width: int, height: int) -> tuple[Line, ...]:
     """Return one part of the closer look, of at most `height` lines; nothing while nothing is known."""
     details = state.of(Details)
-    found = details.shown
-    if found is None or found.name != state.table.rows[state.cursor].name:
-        if view != details.view and (details.view != "facts" or view != "values"):  # said once
-            return ()
-        return ((BLANK, (elide(details.trouble, width - 2), "warn")),) if details.trouble else ()
+    own = details.shown is not None and details.shown.name == state.table.rows[state.cursor].name
+    found = details.shown if own else None if state.busy or details.trouble else details.last
+    if found is None:
+        said = view == details.view or (details.view == "facts" and view == "values")  # once
+        return ((BLANK, (elide(details.trouble, width - 2), "warn")),) if details.trouble and said else ()
     drawn: dict[View, Callable[[], tuple[Line, ...]]] = {
         "values": lambda: histogram_lines(found, width, height),
         "weights": lambda: weight_lines(found, width, height),
         "samples": lambda: sample_lines(found, width, min(height, SAMPLES)),
         "neighbours": lambda: neighbour_lines(state, found, width, height),
     }
-    return drawn[view]()
+    return drawn[view]() if own else borrowed(drawn[view](), width)
 
 
 def _beside(left: tuple[Line, ...], right: tuple[Line, ...], width: int) -> list[Line]:

@@ -31,6 +31,7 @@ from magik_tui.core.detail import (
 from magik_tui.core.live import Choice, PlanSet
 from magik_tui.core.places import Places
 from magik_tui.details import histogram_lines, neighbour_lines, weight_lines
+from magik_tui.panes.layer import layer_lines
 from magik_tui.widgets.ink import line_text
 
 MakeDocument = Callable[..., wire.Document]
@@ -165,6 +166,20 @@ def test_histograms_are_told_apart_without_colour() -> None:
     ]
 
 
+def test_what_is_of_the_layer_before_says_so(ready: State) -> None:
+    found = {"inputs": ["data"], "readers": [THIRD], "shape": [1, 2]}
+    state, _ = play(
+        ready, LayerSeen(NAME, 36), LayerDue(1), answer(2, name=NAME, **found), ViewAsked(), ViewAsked(), ViewAsked(), ViewAsked()
+    )
+    assert " neighbours  makes 1x2" in texts(layer_lines(state, 50, 8, beside=False))
+    state, _ = play(state, ev.MovedTo(1), LayerSeen(NEXT, 36))
+    assert " neighbours  of the layer before; reading" in texts(layer_lines(state, 50, 8, beside=False))
+    busy = replace(state, phase="running")
+    assert not any("neighbours" in line for line in texts(layer_lines(busy, 50, 8, beside=False)))
+    state, _ = play(state, LayerDue(2), wire.Error("UsageError", "there is no such layer", id=3))
+    assert texts(layer_lines(state, 50, 8, beside=False))[1:] == [" there is no such layer"]
+
+
 def test_what_has_one_value_has_no_histogram() -> None:
     assert texts(histogram_lines(Detail("x"), 60, 8)) == [" values  all are equal, or none is kept"]
 
@@ -175,13 +190,13 @@ def test_weight_ranges_are_grouped_to_the_width() -> None:
     assert lines == [
         " weights  8 channels",
         " max  ▅▁▂▃▄▅▅▆",
-        " min  █▁▁▁▁▁▁▅",
+        " min  █▁     ▅",
         "   widest      1 (channel 0)",
         "   median      0.5",
         "   narrowest   0.1 (channel 1)",
         "   bias did not fit",
     ]
-    assert texts(weight_lines(Detail("x", weights=found), 10, 3)) == [" weights", " max  ▅▃▅▆", " min  █▁▁▅"]
+    assert texts(weight_lines(Detail("x", weights=found), 10, 3)) == [" weights", " max  ▅▃▅▆", " min  █  ▅"]
 
 
 def test_neighbours_are_named_with_their_cosines(ready: State) -> None:

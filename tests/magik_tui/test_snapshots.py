@@ -17,6 +17,7 @@ from magik_tui import opening
 from magik_tui.core import State
 from magik_tui.core.detail import Details
 from magik_tui.core.places import Places
+from magik_tui.details import columns
 from magik_tui.opening import Wishes
 
 FOLDER = Path(__file__).with_name("snapshots")
@@ -33,9 +34,13 @@ CASES: dict[str, tuple[list[str], Wishes]] = {
 }
 
 
-def closely(state: State) -> bool:
-    """Tell whether what is in sight of the layer under the cursor is known."""
-    return "layer" not in state.of(Places).visible or getattr(state.of(Details).shown, "name", "") == state.table.rows[state.cursor].name
+def closely(app: Any, state: State) -> bool:
+    """Tell whether what is in sight of the layer under the cursor is known, for the room that there is."""
+    if "layer" not in state.of(Places).visible:
+        return True
+    details = state.of(Details)
+    key = state.table.rows[state.cursor].name, columns(app.screen.query_one("#layer").size.width)
+    return details.wanted == key and key in details.known
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -52,7 +57,8 @@ def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypa
                 await app.until(lambda s: s.phase == "done")
                 await pilot.pause()
                 await pilot.press(*keys)
-                await app.until(closely)
+                await pilot.pause()
+                await app.until(lambda s: closely(app, s))
                 await pilot.pause()
                 await pilot.pause()
                 text: list[str] = app.text()
