@@ -9,6 +9,7 @@ import msgspec
 
 from magik_tui import events as ev
 from magik_tui.core.live import NOTHING, Choice, Live, PlanReset, PlanSet, plan_document
+from magik_tui.core.places import PaneChosen
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on
 
@@ -151,7 +152,24 @@ def _units(state: State, reply: Reply) -> Step:
     costs = {int(w): c for w, c in reply.said.widths.items()}
     units = reply.said.units
     bits = replace(bits, units=units, widths=tuple(sorted(costs)), costs=costs, cursor=min(bits.cursor, max(0, len(units) - 1)))
-    return _noted(state.put(bits)), ()
+    return _followed(_noted(state.put(bits))), ()
+
+
+def _followed(state: State) -> State:
+    """Return the state with the cursor on the unit of the layer that other panes show: keys change what one was looking at."""
+    bits = state.of(Bits)
+    if state.cursor >= len(state.table.rows) or not bits.units:
+        return state
+    name = state.table.rows[state.cursor].name
+    if bits.chosen is not None and name in (bits.chosen.name, *bits.chosen.nodes):
+        return state
+    place = next((i for i, unit in enumerate(bits.units) if name == unit.name or name in unit.nodes), None)
+    return state if place is None else state.put(replace(bits, cursor=place))
+
+
+@on(PaneChosen)
+def _pane_chosen(state: State, event: PaneChosen) -> Step:
+    return (_followed(state), ()) if event.pane == "bits" else (state, ())
 
 
 def _noted(state: State) -> State:

@@ -59,6 +59,15 @@ def test_a_raised_width_runs_at_once_and_is_undone(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_the_unit_is_that_of_the_layer_one_was_looking_at(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("2", "j", "j", "j", "5", "+")
+        state = await app.until(lambda s: bool(s.of(Live).plan) and not s.stale)
+        assert list(state.of(Live).plan) == [state.table.rows[3].name]
+
+    live(watched("good"), talk)
+
+
 def test_marked_units_change_together(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await pilot.press("space", "space", "+", "s")
