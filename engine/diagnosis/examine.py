@@ -43,7 +43,7 @@ def diagnose(lab: Lab) -> Diagnosis:
     document = lab.evaluate(lab.base)
     figures = figures_of(document, lab.places())
     _check(lab, document, figures)
-    bench = Bench(lab, document, figures, cost_of(document, lab.profile), total=EXPECTED)
+    bench = Bench(lab, document, figures, cost_of(document, lab.units, lab.profile), total=EXPECTED)
     wrong, odd = faults(lab, lab.sources.calibration), faults(lab, lab.core.opened.debug)
     fed = evidence(lab, {*wrong, *odd})
     trials = _preprocessings(bench, fed)

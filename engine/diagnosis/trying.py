@@ -85,7 +85,7 @@ class Bench:
             self.failures.append((change.title, str(error)))
             return []
         before = self.figures if only is None else figures_of(self.document, self.lab.places(), only)
-        trial = Trial(change, before, figures_of(document, lab.places(), only), self.cost, cost_of(document, lab.profile))
+        trial = Trial(change, before, figures_of(document, lab.places(), only), self.cost, cost_of(document, self.lab.units, lab.profile))
         if trial.gain is not None:
             self.lab.report(Log(f"  {trial.before.cosine_avg:.5f} -> {trial.after.cosine_avg:.5f} ({trial.gain:+.5f})", source=STAGE))
         return [trial]

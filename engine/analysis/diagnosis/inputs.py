@@ -73,7 +73,7 @@ def without_statistics(reason: str, fed: Mapping[str, Value], bias_share: float 
             "the biases of the first convolution are {bias_share:.2%} of what they are added to: NORMAL is likely missing or too small; "
             "that is a hint and no proof; " + words
         )
-        return Finding("preprocessing", "bad", words, numbers)
+        return Finding("preprocessing", "hint", words, numbers)
     return Finding(
         "preprocessing", "unknown", words + "; first biases have {bias_share:.2f} of what they are added to, as is usual", numbers
     )

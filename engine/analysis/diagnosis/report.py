@@ -13,8 +13,8 @@ from .document import BIT_FILE
 
 WIDTH = 100
 
-MARKS = {"bad": "x", "help": "+", "fine": ".", "unknown": "?"}
-WORDS = {"bad": "at fault", "help": "helps", "fine": "fine", "unknown": "cannot be told"}
+MARKS = {"bad": "x", "hint": "!", "help": "+", "fine": ".", "unknown": "?"}
+WORDS = {"bad": "at fault", "hint": "suspect", "help": "helps", "fine": "fine", "unknown": "cannot be told"}
 
 LONG = 1 << 12
 
@@ -27,7 +27,7 @@ def text_lines(document: Document) -> list[str]:
     for finding in document["findings"]:
         name = finding["topic"].replace("_", " ")
         lines += _wrapped(f"{name}: {finding['claim']}", f"  {MARKS[finding['level']]} ")
-    lines += ["", "  (x at fault, + helps, . fine, ? cannot be told)"]
+    lines += ["", "  (x at fault, ! suspect, + helps, . fine, ? cannot be told)"]
     for what, why in ((each["what"], each["why"]) for each in document["untried"]):
         lines += _wrapped(f"not tried: {what}: {why}", "    ")
     fixes = document["fixes"]
