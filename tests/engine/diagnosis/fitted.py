@@ -41,7 +41,10 @@ def convolved(x: Floats, w: Floats) -> Floats:
 
 
 def model(*, folded: bool = False, gain: float = 1.0) -> bytes:
-    """Two convolutions with batch normalizations fitted to `pixels`, or folded into their weights; `gain` makes one channel loud."""
+    """Two convolutions with batch normalizations fitted to `pixels`, or folded into their weights.
+
+    `gain` makes one channel between them that much louder: its tensor has one range, and the others are lost in it.
+    """
     random = np.random.default_rng(11)
     batch = np.stack([pixels(1000 + i) for i in range(40)]).astype(np.float32)
     x = ((batch - np.float32(MEAN)) / np.float32(NORMAL)).transpose(0, 3, 1, 2)
@@ -51,14 +54,15 @@ def model(*, folded: bool = False, gain: float = 1.0) -> bytes:
         y = convolved(x, w)
         mean, variance = y.mean((0, 2, 3)), y.var((0, 2, 3))
         gamma, beta = random.uniform(0.6, 1.3, made).astype(np.float32), random.normal(0, 0.25, made).astype(np.float32)
-        gamma[0] *= gain if index == 0 else 1.0
         scale = gamma / np.sqrt(variance + 1e-5)
         x = np.maximum(y * scale[:, None, None] + (beta - mean * scale)[:, None, None], 0)
-        parts = (
-            {"w": w * scale[:, None, None, None], "b": beta - mean * scale}
-            if folded
-            else {"w": w, "g": gamma, "b": beta, "m": mean, "v": variance}
-        )
+        if index == 0:  # what is made louder here is heard less there: the function stays
+            loud = np.float32([gain] + [1.0] * (made - 1))
+            gamma, beta, scale = gamma * loud, beta * loud, scale * loud
+        else:
+            w = w / loud[:, None, None]
+        shift = beta - mean * scale
+        parts = {"w": w * scale[:, None, None, None], "b": shift} if folded else {"w": w, "g": gamma, "b": beta, "m": mean, "v": variance}
         weights += [numpy_helper.from_array(np.ascontiguousarray(v, np.float32), f"{k}{index}") for k, v in parts.items()]
         if folded:
             nodes.append(helper.make_node("Conv", [read, f"w{index}", f"b{index}"], [f"n{index}"], kernel_shape=[3, 3]))

@@ -280,3 +280,22 @@ def test_layers_between_which_unknown_things_pass_are_one_step(tmp_path: Path) -
         assert any(len(step) > 1 for step in names)
         assert [n for step in names for n in step] == [n.name for n in lab.quantized(Plan()).graph.nodes]
         same(lab.evaluate(lab.base), converted(root))
+
+
+def test_without_the_layers_alone_the_rest_is_the_same(project: Path) -> None:
+    with opened(project) as lab:
+        plan = lab.base.with_node("c2", Choice(feature_bits=10))
+        light, whole = lab.evaluate(plan, local=False), lab.evaluate(plan)
+    assert [n["local_cosine"] for n in light["nodes"]] == [None] * len(light["nodes"])
+    assert all(n["local_cosine"] is not None for n in whole["nodes"])
+    local = ("local_cosine", "local_sqnr_db")
+    bare = [[{k: v for k, v in n.items() if k not in local} for n in d["nodes"]] for d in (light, whole)]
+    assert bare[0] == bare[1]
+
+
+def test_other_samples_than_the_files_say(project: Path) -> None:
+    with opened(project) as lab:
+        few = lab.reading(replace(lab.sources, calibration=lab.sources.calibration[:3]), lab.job, silent)
+        assert few.core is not lab.core
+        same(few.evaluate(few.base), converted(project, "QUANT_DATASET_SIZE=3"))
+        assert lab.reading(lab.sources, lab.job, silent).core is lab.core
