@@ -53,13 +53,16 @@ def to_line(message: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(message, allow_nan=False, separators=(", ", ": "))
     except ValueError:
-        text = json.dumps(_finite(message), allow_nan=False, separators=(", ", ": "))
+        text = json.dumps(plain(message), allow_nan=False, separators=(", ", ": "))
     return text + "\n"
 
 
-def _finite(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: mappings with string keys, tuples as lists, numbers that are not finite as None."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

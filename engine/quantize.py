@@ -103,13 +103,19 @@ def ends(q: QParams) -> Range:
     return q.scale * (0 - q.zero), q.scale * (q.qmax - q.zero)
 
 
+HELD = 512 << 20
+"""Bytes of integer weights and tables that `Made` remembers at most."""
+
+
 class Made:
     """Layers by what they were made from, so that a changed plan makes only the layers it changes.
 
-    A float layer, and a layer's weights, are told by identity; they are held, so that no other object takes their place.
+    A float layer, and a layer's weights, are told by identity; they are held, so that no other object takes their place. Of layers whose
+    arrays take more than `room` bytes together, the ones made first go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = HELD) -> None:
+        self._room, self._used = room, 0
         self._layers: dict[Hashable, tuple[Node, QNode | Decline, tuple[str, ...]]] = {}
         self._scales: dict[tuple[int, int, str], tuple[Array | None, Array, Array]] = {}
 
@@ -120,7 +126,11 @@ class Made:
         key = (id(node), parts)
         if key not in self._layers:
             told: list[str] = []
-            self._layers[key] = node, make(told.append), tuple(told)
+            made = make(told.append)
+            self._layers[key] = node, made, tuple(told)
+            self._used += size_of(made)
+            while self._used > self._room and len(self._layers) > 1:
+                self._used -= size_of(self._layers.pop(next(iter(self._layers)))[1])
         _, made, told_then = self._layers[key]
         notes.extend(told_then)
         return made
@@ -138,6 +148,11 @@ class Made:
             return known[2]
 
         return found
+
+
+def size_of(made: QNode | Decline) -> int:
+    """Return the bytes of the arrays that an integer layer has of its own."""
+    return sum(array.nbytes for array in made.arrays.values()) if isinstance(made, QNode) else 0
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ def width_costs(chip: Profile | None, only: Sequence[int] = ()) -> Mapping[int, 
 
     A chip that is not known is taken to be like those that are. UsageError for a width it does not have.
     """
-    table = chip.feature_bits if chip else _usual()
+    table = all_widths(chip)
     for bits in only:
         if bits not in table:
             legal = ", ".join(map(str, table))
@@ -33,14 +33,16 @@ def width_costs(chip: Profile | None, only: Sequence[int] = ()) -> Mapping[int, 
 
 def finest(chip: Profile | None) -> int:
     """Return the widest width of a chip."""
-    return max(chip.feature_bits if chip else _usual())
+    return max(all_widths(chip))
 
 
-def _usual() -> Mapping[int, float]:
-    """Return the widths that any chip has, each at the highest cost that one of them gives it."""
+def all_widths(chip: Profile | None) -> Mapping[int, float]:
+    """Return every legal width of a chip and its cost; for one that is not known those that any has, each at its highest cost."""
+    if chip is not None:
+        return chip.feature_bits
     found: dict[int, float] = {}
-    for chip in profiles().values():
-        for bits, cost in chip.feature_bits.items():
+    for each in profiles().values():
+        for bits, cost in each.feature_bits.items():
             found[bits] = max(cost, found.get(bits, 0.0))
     return dict(sorted(found.items()))
 

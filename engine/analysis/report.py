@@ -5,7 +5,6 @@ Field names are the document's keys. A number that does not exist is None here a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ..errors import DataError
+from ..messages import plain
 from .reduce import Row
 
 SCHEMA = 1
@@ -105,7 +105,7 @@ def to_json(report: Report) -> dict[str, Any]:
     try:
         document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(report))  # what is not finite becomes null
     except UnicodeEncodeError:  # a path that is no text
-        document = _plain(msgspec.to_builtins(report))
+        document = plain(msgspec.to_builtins(report))
     return {"schema": SCHEMA} | document
 
 
@@ -118,17 +118,6 @@ def from_json(document: object, *, where: str = "") -> Report:
     if schema != SCHEMA or isinstance(schema, bool):
         raise DataError(f"this is not a report of schema {SCHEMA}", where=where, hint="write one with magik-tui run --json")
     try:
-        return msgspec.convert(_plain(document), Report)
+        return msgspec.convert(plain(document), Report)
     except msgspec.ValidationError as error:
         raise DataError(f"a broken report: {error}", where=where) from error
-
-
-def _plain(value: Any) -> Any:
-    """Return the value with tuples as lists and numbers that are not finite as None."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 
-from ..ir import QGraph, TensorType, fields_key
+from ..ir import QGraph, QNode, TensorType, fields_key
 from ..numerics import Array, QParams
 from ..ops.lowering import Builder
 from ..ort.session import Program
@@ -18,12 +18,16 @@ from .course import Step
 MOST = 4096
 """Programs kept at most; the least recently used one goes."""
 
+ROOM = 1 << 30
+"""Bytes of the constants of the programs that are kept, at most: a session holds its weights once more."""
+
 
 class Kernels:
     """Compiled steps, safe to use from several threads; values of rank 4 cross as NHWC."""
 
     def __init__(self) -> None:
-        self._programs: OrderedDict[Hashable, Future[Program]] = OrderedDict()
+        self._programs: OrderedDict[Hashable, tuple[Future[Program], int]] = OrderedDict()
+        self._used = 0
         self._known: weakref.WeakKeyDictionary[Step, Program] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -41,7 +45,7 @@ class Kernels:
         if program is None:
             shapes = tuple((t, graph.types[t]) for t in step.reads)
             key = ("step", tuple(map(fields_key, step.nodes)), shapes, step.makes)
-            program = self._known[step] = self._program(key, lambda: _compile(step, graph))
+            program = self._known[step] = self._program(key, lambda: _compile(step, graph), sum(map(_size, step.nodes)))
         return program
 
     def quantize(self, tensor: str, kind: TensorType, q: QParams, value: Array) -> Array:
@@ -56,26 +60,34 @@ class Kernels:
 
         return _run(self._program(("quantize", tensor, kind, q), compiled), {tensor: value})["levels"]
 
-    def _program(self, key: Hashable, compiled: Callable[[], Program]) -> Program:
+    def _program(self, key: Hashable, compiled: Callable[[], Program], size: int = 0) -> Program:
         """Return a program, compiled by the first thread that asks for it; the others wait for that one."""
         with self._lock:
             found = self._programs.get(key)
             if found is None:
-                mine = self._programs[key] = Future()
-                while len(self._programs) > MOST:
-                    self._programs.popitem(last=False)
+                mine: Future[Program] = Future()
+                self._programs[key] = mine, size
+                self._used += size
+                while len(self._programs) > 1 and (len(self._programs) > MOST or self._used > ROOM):
+                    self._used -= self._programs.popitem(last=False)[1][1]
             else:
                 self._programs.move_to_end(key)
         if found is not None:
-            return found.result()
+            return found[0].result()
         try:
             mine.set_result(compiled())
         except BaseException as error:
             with self._lock:
-                self._programs.pop(key, None)
+                self._used -= self._programs.pop(key, (mine, 0))[1]
             mine.set_exception(error)
             raise
         return mine.result()
+
+
+def _size(node: QNode) -> int:
+    """Return the bytes of the constants of a layer; of a float one, of what it is made from."""
+    own = node.source.params if node.op == "Float" and node.source is not None else node.arrays
+    return sum(array.nbytes for array in own.values())
 
 
 def _run(program: Program, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
+from ..analysis.costs import all_widths, work
 from ..events import Report
 from ..planjson import plan_over
 from .context import Context
 
 LANE = "light"
-WITHOUT_CHIP = {4: 0.5, 8: 1.0, 10: 2.0, 12: 2.0}
-"""Costs of the widths that every known chip has, for a configuration that names none."""
 
 
 class Fields(msgspec.Struct):
@@ -23,13 +22,20 @@ class Fields(msgspec.Struct):
 
 
 def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
-    """Return `units` in graph order with the width asked for, and `widths`: legal feature bits -> cost of a multiply-accumulate."""
+    """Return `units` in graph order with the width asked for and the `work` that costs are of, and `widths`: legal feature bits -> cost."""
     lab = context.lab(fields.set, report)
     plan = plan_over(lab.base, fields.plan, lab.config.soc)
     resolved = lab.resolve(plan)
     units = [
-        {"name": u.name, "op": u.op, "nodes": list(u.nodes), "macs": u.macs, "feature_bits": resolved.choices[u.name].feature_bits}
+        {
+            "name": u.name,
+            "op": u.op,
+            "nodes": list(u.nodes),
+            "macs": u.macs,
+            "work": work(u),
+            "feature_bits": resolved.choices[u.name].feature_bits,
+        }
         for u in lab.units
     ]
-    widths = lab.profile.feature_bits if lab.profile else WITHOUT_CHIP
+    widths = all_widths(lab.profile)
     return {"units": units, "widths": {str(bits): cost for bits, cost in widths.items()}, "unmatched": list(resolved.unmatched)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -17,12 +17,13 @@ PER_BIT = 4.0  # a bit more is a quarter of the noise power, 6.02 dB
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """Layers whose widths are tied; `name` leads, `feature_bits` is what the configuration asks for."""
+    """Layers whose widths are tied; `name` leads, `work` is what a width's cost is taken of, `feature_bits` what the configuration asks for."""
 
     name: str
     op: str = ""
     nodes: tuple[str, ...] = ()
     macs: int = 0
+    work: int = 0
     feature_bits: int | None = None
 
 
@@ -198,10 +199,10 @@ def cost(state: State) -> tuple[float, float]:
     """Return the cost of all units relative to 8 bits everywhere, and that of the widest everywhere; float counts as the widest."""
     bits = state.of(Bits)
     units = bits.units or ()
-    total = sum(u.macs for u in units) or 1
+    total = sum(u.work for u in units) or 1
     widest = max(bits.costs.values(), default=1.0)
     eight = bits.costs.get(8, 1.0)
-    now = sum(u.macs * (widest if skipped(state, u) else bits.costs.get(asked_bits(state, u), eight)) for u in units)
+    now = sum(u.work * (widest if skipped(state, u) else bits.costs.get(asked_bits(state, u), eight)) for u in units)
     return now / total / eight, widest / eight
 
 
@@ -279,10 +280,8 @@ def replaced(choice: Choice, **fields: object) -> Choice:
     return msgspec.structs.replace(choice, **fields)
 
 
-def _set(state: State, units: Iterable[Unit], change: object) -> Step:
+def _set(state: State, units: Iterable[Unit], change: Callable[[Unit, Choice], Choice]) -> Step:
     plan = state.of(Live).plan
-    if not callable(change):
-        return state, ()
     nodes = {u.name: change(u, plan.get(u.name, NOTHING)) for u in units}
     return state, (PlanSet(nodes),)
 

@@ -69,8 +69,8 @@ class UnitTable(Rows):
         got = "-" if row is None else "float" if row.feature_bits is None else str(row.feature_bits)
         mean = fixed(self._state.table.mean(place) if place is not None else None)
         alone = fixed(row.local_cosine if row else None)
-        total = sum(u.macs for u in bits.units or ()) or 1
-        share = f"{100 * unit.macs / total:5.1f}%"
+        total = sum(u.work for u in bits.units or ()) or 1
+        share = f"{100 * unit.work / total:5.1f}%"
         more = f" +{len(unit.nodes) - 1}" if len(unit.nodes) > 1 else ""
         given = self._state.of(Live).plan.get(unit.name, NOTHING)
         ends = f"  [{short(given.min)}, {short(given.max)}]" if given.min is not None or given.max is not None else ""

@@ -132,7 +132,7 @@ class Worker:
     def simple(self, do: str) -> dict[str, Any]:
         if do == "units":
             known = enumerate(names(self.mode, self.options.layers))
-            units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "feature_bits": 8} for i, n in known]
+            units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "work": 100 + i, "feature_bits": 8} for i, n in known]
             return {"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}}
         if do == "apply":
             return {"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"]}

@@ -140,7 +140,7 @@ def test_hostile_names_stay_text(watched: Any, size: tuple[int, int]) -> None:
 
 
 def test_cost_and_prediction() -> None:
-    units = (Unit("a", macs=300, feature_bits=8), Unit("b", macs=100, feature_bits=8))
+    units = (Unit("a", work=300, feature_bits=8), Unit("b", work=100, feature_bits=8))
     bits = Bits(units=units, widths=(8, 12), costs={8: 1.0, 12: 2.0}, noise={"a": 0.03, "b": 0.01}, output=0.04, base={"a": 8, "b": 8})
     state = State("p", outputs=(wire.Output("o", 0.98),)).put(bits)
     assert cost(state) == (1.0, 2.0)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ...messages import plain
 from .costs import Cost
 from .diagnosis import Diagnosis
 from .figures import Figures, verdict
@@ -50,8 +49,8 @@ def document_of(diagnosis: Diagnosis) -> dict[str, Any]:
         "untried": [{"what": what, "why": why} for what, why in diagnosis.untried],
         "warnings": list(diagnosis.warnings),
     }
-    plain: dict[str, Any] = _plain(document)
-    return plain
+    made: dict[str, Any] = plain(document)
+    return made
 
 
 def lines_of(change: Change) -> list[str]:
@@ -110,13 +109,3 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def _cost(cost: Cost) -> dict[str, float | None]:
     return asdict(cost)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

@@ -20,6 +20,7 @@ from engine.lab import Lab, open_lab
 from engine.lab.course import Step, steps_of
 from engine.lab.kernels import Kernels
 from engine.plan import Choice, Plan
+from engine.quantize import size_of
 from tests.engine import tiny
 from tests.engine.frontends import families
 from tests.engine.frontends.families import Family
@@ -299,3 +300,15 @@ def test_other_samples_than_the_files_say(project: Path) -> None:
         assert few.core is not lab.core
         same(few.evaluate(few.base), converted(project, "QUANT_DATASET_SIZE=3"))
         assert lab.reading(lab.sources, lab.job, silent).core is lab.core
+
+
+def test_layers_and_programs_that_are_remembered_have_bounds(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.lab.kernels.ROOM", 0)
+    with opened(project) as lab:
+        lab.core.made._room = 0
+        first = lab.evaluate(lab.base)
+        for bits in (4, 10, 12):
+            lab.evaluate(lab.base.with_node("c2", Choice(feature_bits=bits)))
+        assert sum(size > 0 for _, size in lab.core.values.kernels._programs.values()) <= 1
+        assert sum(size_of(made) > 0 for _, made, _ in lab.core.made._layers.values()) <= 1
+        assert lab.evaluate(lab.base)["nodes"] == first["nodes"]
