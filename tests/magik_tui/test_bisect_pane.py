@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,22 +11,12 @@ from magik_tui import wire
 from magik_tui.core import State, update
 from magik_tui.core.bisect import Answered, Asking, BisectAsked, Bisection, Culprit, CulpritsTaken, MetricAsked, TargetGiven, Verdict, marks
 from magik_tui.core.live import Choice, Live
-
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+from tests.magik_tui import playing
+from tests.magik_tui.playing import Talk
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (110, 30)) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.press("4")
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
+    playing.live(app, talk, size, key="4")
 
 
 def test_it_finds_the_culprit_and_puts_it_into_the_plan(watched: Any) -> None:

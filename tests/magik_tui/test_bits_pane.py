@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,23 +12,12 @@ from magik_tui.core import State
 from magik_tui.core.bits import Bits, Unit, cost, predicted
 from magik_tui.core.live import Choice, Live
 from magik_tui.panes.bits import ends_of
-
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+from tests.magik_tui import playing
+from tests.magik_tui.playing import Talk
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (110, 30)) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.press("5")
-                await app.until(lambda s: s.of(Bits).units is not None)
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
+    playing.live(app, talk, size, key="5", ready=lambda s: s.of(Bits).units is not None)
 
 
 def changes(state: State) -> list[Choice]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,14 @@ from magik_tui.core import State, update
 from magik_tui.core.config import ConfigChanged, ConfigFile, Drafted, KeySet, SaveAsked, Text, VariantAsked, mistakes_of
 from magik_tui.panes.config import form_rows
 from magik_tui.widgets.jsonarea import JsonArea, highlights
+from tests.magik_tui import playing
+from tests.magik_tui.playing import Talk
 
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
 TEXT = '{\n  "SOC": "T40",\n  "MEAN": [127]\n}\n'
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (100, 30)) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.press("1")
-                await app.until(lambda s: s.of(ConfigFile).saved is not None)
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
+    playing.live(app, talk, size, key="1", ready=lambda s: s.of(ConfigFile).saved is not None)
 
 
 def read(text: str = TEXT, version: str = "1") -> State:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,23 +10,12 @@ from textual.pilot import Pilot
 from magik_tui.core.data import Data, Picture
 from magik_tui.core.places import Places
 from magik_tui.widgets.thumb import palette, row
-
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+from tests.magik_tui import playing
+from tests.magik_tui.playing import Talk
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (110, 30)) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.press("6")
-                await app.until(lambda s: s.of(Data).sets is not None)
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
+    playing.live(app, talk, size, key="6", ready=lambda s: s.of(Data).sets is not None)
 
 
 def test_sets_samples_and_their_worst_layers(watched: Any) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -33,9 +32,10 @@ from magik_tui.core.places import Places
 from magik_tui.details import histogram_lines, neighbour_lines, weight_lines
 from magik_tui.panes.layer import layer_lines
 from magik_tui.widgets.ink import line_text
+from tests.magik_tui import playing
+from tests.magik_tui.playing import Talk
 
 MakeDocument = Callable[..., wire.Document]
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
 HELLO = wire.Hello(protocol=1)
 NAME, NEXT, THIRD = "resnetv15_relu0_fwd", "resnetv15_stage1_batchnorm1_fwd", "resnetv15_stage1_batchnorm2_fwd"
 
@@ -209,18 +209,7 @@ def test_neighbours_are_named_with_their_cosines(ready: State) -> None:
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int]) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.press("3")
-                await app.until(lambda s: s.of(Details).shown is not None)
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
+    playing.live(app, talk, size, key="3", ready=lambda s: s.of(Details).shown is not None)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,35 +24,12 @@ from magik_tui.deeds.clipboard import sequence
 from magik_tui.deeds.session import read_session, session_file
 from magik_tui.opening import Wishes
 from magik_tui.widgets.heatmap import Heatmap
-from magik_tui.widgets.prompt import PromptBar
-
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+from tests.magik_tui.playing import live, opened
 
 
 @pytest.fixture(autouse=True)
 def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-
-def live(app: Any, talk: Talk, size: tuple[int, int] = (80, 24)) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
-
-
-async def opened(app: Any, pilot: Pilot[None], *keys: str) -> PromptBar:
-    await pilot.press(*keys)
-    await pilot.pause()
-    bar = app.screen.query_one(PromptBar)
-    assert bar.display
-    return bar
 
 
 def bottom(app: Any) -> str:

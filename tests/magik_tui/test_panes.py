@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,22 +13,9 @@ from magik_tui.panes.base import Pane
 from magik_tui.panes.registry import PANES, TITLES
 from magik_tui.widgets.body import Body
 from magik_tui.widgets.heatmap import Heatmap
+from tests.magik_tui.playing import live
 
 SMALL, WIDE, LARGE = (80, 24), (120, 40), (200, 50)
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
-
-
-def live(app: Any, talk: Talk, size: tuple[int, int] = SMALL) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
 
 
 def shown(app: Any) -> list[str]:

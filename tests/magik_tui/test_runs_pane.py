@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,23 +12,12 @@ from magik_tui.core import State, update
 from magik_tui.core.history import ForgetAsked, History, Past, RestoreAsked
 from magik_tui.panes.runs import sparkline
 from magik_tui.widgets.ink import line_text
-
-Talk = Callable[[Any, Pilot[None]], Awaitable[None]]
+from tests.magik_tui import playing
+from tests.magik_tui.playing import Talk
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (100, 30)) -> None:
-    async def main() -> None:
-        try:
-            async with app.run_test(size=size) as pilot:
-                await app.until(lambda s: s.phase == "done")
-                await pilot.press("7")
-                await app.until(lambda s: s.of(History).runs is not None)
-                await pilot.pause()
-                await talk(app, pilot)
-        finally:
-            await app.bridge.close()
-
-    asyncio.run(main())
+    playing.live(app, talk, size, key="7", ready=lambda s: s.of(History).runs is not None)
 
 
 def test_it_lists_runs_and_draws_their_cosines(watched: Any) -> None:
