@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from magik_tui import events as ev
+from magik_tui.core.asking import Prompt
 from magik_tui.core.live import Choice, Live, PlanSet, with_choices
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on
@@ -94,10 +95,14 @@ class MetricAsked(ev.Event, frozen=True):
     """The next metric is to be judged by."""
 
 
-class TargetGiven(ev.Event, frozen=True):
-    """The network has to reach this."""
+class TargetAsked(ev.Event, frozen=True):
+    """The user wants to type what the network has to reach."""
 
-    value: float | None
+
+class TargetTyped(ev.Event, frozen=True):
+    """The network has to reach this, as it was typed; nothing takes back the metric's own target."""
+
+    text: str
 
 
 class CulpritsTaken(ev.Event, frozen=True):
@@ -146,9 +151,19 @@ def _metric(state: State, event: MetricAsked) -> Step:
     return state.put(replace(mine, metric=following, target=None)), ()
 
 
-@on(TargetGiven)
-def _target(state: State, event: TargetGiven) -> Step:
-    return state.put(replace(state.of(Bisection), target=event.value)), ()
+@on(TargetAsked)
+def _target_asked(state: State, event: TargetAsked) -> Step:
+    mine = state.of(Bisection)
+    return state, (Prompt(f"the {mine.metric} to reach", TargetTyped, f"{mine.wanted:g}"),)
+
+
+@on(TargetTyped)
+def _target(state: State, event: TargetTyped) -> Step:
+    try:
+        target = float(event.text) if event.text.strip() else None
+    except ValueError:
+        return state.noted("error", f"{event.text!r} is no number"), ()
+    return state.put(replace(state.of(Bisection), target=target)), ()
 
 
 @on(CulpritsTaken)

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from magik_tui import events as ev
+from magik_tui.core.asking import Prompt
 from magik_tui.core.live import NOTHING, Choice, Live, PlanReset, PlanSet, plan_document
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.requests import Reply, ask
-from magik_tui.core.state import State, Step, on
+from magik_tui.core.state import State, Step, on, walked
 
+FARTHEST = 1e30  # what magik_node_quant_bit_info.json takes at most
 PER_BIT = 4.0  # a bit more is a quarter of the noise power, 6.02 dB
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """Layers whose widths are tied; `name` leads, `work` is what a width's cost is taken of, `feature_bits` what the configuration asks for."""
+    """Layers whose widths are tied; `name` leads, `work` is what a cost is of, `feature_bits` what the configuration asks for."""
 
     name: str
     op: str = ""
@@ -32,25 +34,6 @@ class Units(msgspec.Struct, frozen=True):
 
     units: tuple[Unit, ...] = ()
     widths: dict[str, float] = {}
-
-
-class Point(msgspec.Struct, frozen=True):
-    """One plan on the front: its cost relative to 8 bits everywhere, its mean output cosine, how many units have each width."""
-
-    cost: float = 0.0
-    cosine_avg: float | None = None
-    counts: dict[str, int] = {}
-
-
-class Tuned(msgspec.Struct, frozen=True):
-    """The answer to `tune`."""
-
-    met: bool = False
-    interrupted: bool = False
-    chosen: Point = Point()
-    front: tuple[Point, ...] = ()
-    widths: dict[str, int] = {}
-    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +53,6 @@ class Bits:
     output: float | None = None
     base: dict[str, int] = field(default_factory=dict)
     asked: bool = False
-    tuned: Tuned | None = None
-    tuning: int | None = None
 
     @property
     def chosen(self) -> Unit | None:
@@ -113,25 +94,18 @@ class SkipAsked(ev.Event, frozen=True):
     """The chosen units stay in float, or no longer."""
 
 
-class RangeGiven(ev.Event, frozen=True):
-    """The layer under the cursor gets this range; None leaves that end to calibration."""
+class RangeAsked(ev.Event, frozen=True):
+    """The user wants to type a range for the unit under the cursor."""
 
-    low: float | None
-    high: float | None
+
+class RangeTyped(ev.Event, frozen=True):
+    """The unit under the cursor gets this range, two numbers as they were typed; one that is left out is calibrated."""
+
+    text: str
 
 
 class Dropped(ev.Event, frozen=True):
     """What was changed for the chosen units is dropped."""
-
-
-class TuneAsked(ev.Event, frozen=True):
-    """The cheapest widths that reach `target` are to be found; they become the plan."""
-
-    target: float
-
-
-class FrontHidden(ev.Event, frozen=True):
-    """The front of the last search is no longer to be shown."""
 
 
 class ApplyAsked(ev.Event, frozen=True):
@@ -237,9 +211,7 @@ def _ended(state: State, event: ev.RunEnded) -> Step:
 @on(UnitMoved)
 def _moved(state: State, event: UnitMoved) -> Step:
     bits = state.of(Bits)
-    count = len(bits.units or ())
-    place = bits.cursor + event.by if event.to is None else event.to % count if count else 0
-    state = state.put(replace(bits, cursor=max(0, min(place, count - 1))))
+    state = state.put(replace(bits, cursor=walked(bits.cursor, len(bits.units or ()), event.by, event.to)))
     chosen = state.of(Bits).chosen
     row = state.table.find(chosen.name) if chosen else None
     return state, ((ev.MovedTo(row),) if row is not None else ())
@@ -294,12 +266,38 @@ def _skip(state: State, event: SkipAsked) -> Step:
     return state, (PlanSet({n: replaced(plan.get(n, NOTHING), skip=wanted) for u in units for n in u.nodes}),)
 
 
-@on(RangeGiven)
-def _range(state: State, event: RangeGiven) -> Step:
+@on(RangeAsked)
+def _range_asked(state: State, event: RangeAsked) -> Step:
     chosen = state.of(Bits).chosen
     if chosen is None:
         return state, ()
-    return _set(state, (chosen,), lambda unit, old: replaced(old, min=event.low, max=event.high))
+    given = state.of(Live).plan.get(chosen.name, NOTHING)
+    ends = ["" if end is None else f"{end:.6g}" for end in (given.min, given.max)]
+    return state, (Prompt("MIN, MAX; one that is left out is calibrated", RangeTyped, ", ".join(ends) if any(ends) else ""),)
+
+
+@on(RangeTyped)
+def _range(state: State, event: RangeTyped) -> Step:
+    chosen, ends = state.of(Bits).chosen, ends_of(event.text)
+    if ends is None:
+        return state.noted("error", f"{event.text!r} is no range: two numbers are expected, the lower first, as in -0.5, 1.7"), ()
+    return (state, ()) if chosen is None else _set(state, (chosen,), lambda unit, old: replaced(old, min=ends[0], max=ends[1]))
+
+
+def ends_of(text: str) -> tuple[float | None, float | None] | None:
+    """Return the two ends of a range as it is typed, "-0.5, 1.7", ", 1.7" or "-0.5,"; None for what is no range."""
+    low, comma, high = text.partition(",")
+    if not comma:
+        return (None, None) if not text.strip() else None
+    try:
+        ends = tuple(float(part) if part.strip() else None for part in (low, high))
+    except ValueError:
+        return None
+    if any(end is not None and not abs(end) < FARTHEST for end in ends):
+        return None
+    if ends[0] is not None and ends[1] is not None and ends[0] >= ends[1]:
+        return None
+    return ends[0], ends[1]
 
 
 @on(Dropped)
@@ -322,38 +320,3 @@ def _applied(state: State, reply: Reply) -> Step:
     if not reply.done:
         return state, ()
     return state.noted("info", "wrote " + ", ".join(reply.said.get("written", ()))), (PlanReset(),)
-
-
-@on(TuneAsked)
-def _tune(state: State, event: TuneAsked) -> Step:
-    bits = state.of(Bits)
-    if bits.tuning is not None:
-        return state.noted("info", "a search is at work; Esc stops it and keeps the best so far"), ()
-    fields = {"target": event.target, **({"set": list(state.settings)} if state.settings else {})}
-    state = state.noted("info", f"magik-tui tune {state.project} --target {event.target:g}")
-    state = state.put(replace(bits, tuning=state.last_id + 1))
-    return ask(state, "tune", fields, then=_was_tuned, value=Tuned, label="tuning", heavy=True)
-
-
-def _was_tuned(state: State, reply: Reply) -> Step:
-    bits = state.of(Bits)
-    if not (reply.done or reply.failed):
-        return state, ()
-    bits = replace(bits, tuning=None)
-    if reply.failed:
-        return state.put(bits).noted("info" if reply.cancelled else "error", reply.error), ()
-    found: Tuned = reply.said
-    state = state.put(replace(bits, tuned=found))
-    asked = {unit.name: unit.feature_bits for unit in bits.units or ()}
-    plan = state.of(Live).plan
-    nodes = {n: replaced(plan.get(n, NOTHING), feature_bits=w if w != asked.get(n) else None) for n, w in found.widths.items()}
-    if found.chosen.cosine_avg is None:
-        return state.noted("warning", "no plan could be judged"), ()
-    best = "the best so far" if found.interrupted else "the target is met" if found.met else "the target is not met, the best there is"
-    said = f"{best}: output cosine {found.chosen.cosine_avg:.5f} for cost {found.chosen.cost:.4f}, {found.runs} plans tried; a writes it"
-    return state.noted("info" if found.met else "warning", said), (PlanSet(nodes),)
-
-
-@on(FrontHidden)
-def _hidden(state: State, event: FrontHidden) -> Step:
-    return state.put(replace(state.of(Bits), tuned=None)), ()

@@ -11,8 +11,9 @@ import msgspec
 from engine.errors import ConfigError
 from magik_tui import events as ev
 from magik_tui import wire
+from magik_tui.core.asking import Prompt
 from magik_tui.core.requests import Reply, ask
-from magik_tui.core.state import State, Step, on
+from magik_tui.core.state import State, Step, on, walked
 
 FILE = "magik.cfg"
 
@@ -74,6 +75,13 @@ class Taken(ev.Event, frozen=True):
     """Another program gave this text (an editor of the user's)."""
 
     text: str
+
+
+class KeyAsked(ev.Event, frozen=True):
+    """The user wants to type the value of a key, which is `value` now."""
+
+    key: str
+    value: str
 
 
 class KeySet(ev.Event, frozen=True):
@@ -183,6 +191,11 @@ def _taken(state: State, event: Taken) -> Step:
     return state.put(replace(_drafted(mine, event.text), pushed=mine.pushed + 1)), ()
 
 
+@on(KeyAsked)
+def _key_asked(state: State, event: KeyAsked) -> Step:
+    return state, (Prompt(f"{event.key}, as JSON; empty takes it out of the file", lambda text: KeySet(event.key, text), event.value),)
+
+
 @on(KeySet)
 def _key_set(state: State, event: KeySet) -> Step:
     mine = state.of(ConfigFile)
@@ -254,8 +267,7 @@ def _moved(state: State, event: KeyMoved) -> Step:
     from engine.config_schema import SCHEMA
 
     mine = state.of(ConfigFile)
-    place = mine.cursor + event.by if event.to is None else event.to % len(SCHEMA)
-    return state.put(replace(mine, cursor=max(0, min(place, len(SCHEMA) - 1)))), ()
+    return state.put(replace(mine, cursor=walked(mine.cursor, len(SCHEMA), event.by, event.to))), ()
 
 
 @on(wire.Hello)

@@ -9,7 +9,7 @@ import msgspec
 
 from magik_tui import events as ev
 from magik_tui.core.requests import Reply, ask
-from magik_tui.core.state import State, Step, on
+from magik_tui.core.state import State, Step, on, walked
 
 SIDE = 48  # pixels of a picture's longer side: two of them stand in a cell
 KEPT = 64  # pictures that are remembered
@@ -132,9 +132,7 @@ def _changed(state: State, event: DataChanged) -> Step:
 @on(SampleMoved)
 def _moved(state: State, event: SampleMoved) -> Step:
     data = state.of(Data)
-    count = len(data.entries)
-    place = data.cursor + event.by if event.to is None else event.to % count if count else 0
-    return state.put(replace(data, cursor=max(0, min(place, count - 1)))), ()
+    return state.put(replace(data, cursor=walked(data.cursor, len(data.entries), event.by, event.to))), ()
 
 
 @on(OddAsked)

@@ -9,8 +9,9 @@ import msgspec
 
 from magik_tui import events as ev
 from magik_tui import wire
+from magik_tui.core.asking import Prompt
 from magik_tui.core.requests import Reply, ask
-from magik_tui.core.state import State, Step, on
+from magik_tui.core.state import State, Step, on, walked
 
 
 class Worst(msgspec.Struct, frozen=True):
@@ -96,6 +97,10 @@ class ForgetAsked(ev.Event, frozen=True):
     """The run under the cursor shall be deleted; asked twice it is done."""
 
 
+class NoteAsked(ev.Event, frozen=True):
+    """The user wants to write a note to the run under the cursor."""
+
+
 class NoteGiven(ev.Event, frozen=True):
     """The run under the cursor gets a note."""
 
@@ -130,9 +135,8 @@ def _run_ended(state: State, event: ev.RunEnded) -> Step:
 @on(PastMoved)
 def _moved(state: State, event: PastMoved) -> Step:
     history = state.of(History)
-    count = len(history.runs or ())
-    place = history.cursor + event.by if event.to is None else event.to % count if count else 0
-    return state.put(replace(history, cursor=max(0, min(place, count - 1)), sure="")), ()
+    cursor = walked(history.cursor, len(history.runs or ()), event.by, event.to)
+    return state.put(replace(history, cursor=cursor, sure="")), ()
 
 
 @on(ComparedAsked)
@@ -170,6 +174,12 @@ def _confirmed(state: State, act: str, what: str) -> Step:
         return state.put(replace(history, sure=asked)).noted("warning", f"{act} {chosen.id}? {what}; the same key again does it"), ()
     state = replace(state.put(replace(history, sure="")), note=None)
     return ask(state, "runs", {"act": act, "run": chosen.id}, then=_done, tag=act, label=act)
+
+
+@on(NoteAsked)
+def _note_asked(state: State, event: NoteAsked) -> Step:
+    chosen = state.of(History).chosen
+    return (state, ()) if chosen is None else (state, (Prompt("a note to this run", lambda text: NoteGiven(text.strip()), chosen.note),))
 
 
 @on(NoteGiven)

@@ -121,6 +121,12 @@ def update(state: State, event: ev.Happening) -> tuple[State, tuple[ev.Effect, .
     return state, tuple(effects)
 
 
+def walked(cursor: int, count: int, by: int, to: int | None) -> int:
+    """Return where a cursor over `count` rows stands after `by` rows, or at the place `to` (-1 is the last); it stays among the rows."""
+    place = cursor + by if to is None else to % count if count else 0
+    return max(0, min(place, count - 1))
+
+
 def logged(state: State, note: Note) -> State:
     """Return `state` with one more line in the log; what is no mere information is counted."""
     return replace(state, log=(state.log + (note,))[-LOG_LINES:], warnings=state.warnings + (note.level != "info"))

@@ -14,6 +14,7 @@ from magik_tui import events as ev
 from magik_tui.core import State
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.twin import twin
+from magik_tui.widgets.rows import Rows
 
 if TYPE_CHECKING:
     from magik_tui.sheets import Sheet
@@ -95,15 +96,46 @@ class Pane(Widget, can_focus=True):
         self.take(self.state)
 
 
+def walk_keys(row: str) -> tuple[Binding, ...]:
+    """Return the keys that walk over rows, with one id in all panes; `row` is what a row is."""
+    return (
+        Binding("j,down", "move(1)", id="row.next", show=False, tooltip=f"Next {row}"),
+        Binding("k,up", "move(-1)", id="row.previous", show=False, tooltip=f"Previous {row}"),
+        Binding("pagedown", "page(1)", id="page.next", show=False, tooltip="A page down"),
+        Binding("pageup", "page(-1)", id="page.previous", show=False, tooltip="A page up"),
+        Binding("g,home", "move_to(0)", id="row.first", show=False, tooltip=f"First {row}"),
+        Binding("G,end", "move_to(-1)", id="row.last", show=False, tooltip=f"Last {row}"),
+    )
+
+
+class ListPane(Pane):
+    """A pane with rows of its own, over which the usual keys walk (`walk_keys`)."""
+
+    def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
+        """Return the event that moves the cursor by rows, or to a place; -1 is the last."""
+        raise NotImplementedError
+
+    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
+        """Move the cursor to the row that was clicked."""
+        self.desk.dispatch(self.moved(to=message.row))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.desk.dispatch(self.moved(by))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.desk.dispatch(self.moved(by * self.query_one(Rows).page))
+
+    def action_move_to(self, row: int) -> None:
+        """Move the cursor to a row."""
+        self.desk.dispatch(self.moved(to=row))
+
+
 ROW_KEYS = (
     Binding("n", "bad(1)", "bad", id="bad.next", tooltip="Next layer below 0.98"),
     Binding("N", "bad(-1)", id="bad.previous", show=False, tooltip="Previous layer below 0.98"),
-    Binding("j,down", "move(1)", id="row.next", show=False, tooltip="Next layer"),
-    Binding("k,up", "move(-1)", id="row.previous", show=False, tooltip="Previous layer"),
-    Binding("pagedown", "page(1)", id="page.next", show=False, tooltip="A page down"),
-    Binding("pageup", "page(-1)", id="page.previous", show=False, tooltip="A page up"),
-    Binding("g,home", "move_to(0)", id="row.first", show=False, tooltip="First layer"),
-    Binding("G,end", "move_to(-1)", id="row.last", show=False, tooltip="Last layer"),
+    *walk_keys("layer"),
     Binding("l,right", "column(1)", id="sample.next", show=False, tooltip="Next sample"),
     Binding("h,left", "column(-1)", id="sample.previous", show=False, tooltip="Previous sample"),
 )

@@ -6,12 +6,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
-from textual.widgets import Input
 
 from magik_tui import events as ev
 from magik_tui.core import State
-from magik_tui.core.bisect import Answered, BisectAsked, Bisection, CulpritsTaken, Mark, MetricAsked, TargetGiven, marks
+from magik_tui.core.bisect import Answered, BisectAsked, Bisection, CulpritsTaken, Mark, MetricAsked, TargetAsked, marks
 from magik_tui.panes.base import LayerPane
 from magik_tui.text import clean, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
@@ -70,8 +68,6 @@ class BisectPane(LayerPane):
     DEFAULT_CSS = """
     BisectPane #bisect-head { height: 5; }
     BisectPane #bisect { height: 1fr; }
-    BisectPane Input { display: none; height: 1; border: none; padding: 0 1; }
-    BisectPane.-asking Input { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "bisect(False)", "bisect", id="bisect.start", key_display="Enter", tooltip="Find the culprits, or go on"),
@@ -80,18 +76,12 @@ class BisectPane(LayerPane):
         Binding("m", "metric", "metric", id="bisect.metric", tooltip="Judge by the mean or worst cosine, or by SQNR"),
         Binding("s", "take(0)", "float", id="bisect.float", tooltip="Keep the culprits in float"),
         Binding("b", "take(12)", "12 bits", id="bisect.raise", tooltip="Give the culprits 12 bits instead"),
-        Binding("escape", "leave", id="bisect.leave", show=False, tooltip="Leave the target"),
     ]
 
     def compose(self) -> ComposeResult:
-        """Return the state of the search, the layers, and the place for a target."""
+        """Return the state of the search and the layers."""
         yield Lines(id="bisect-head")
         yield Operators()
-        yield Input(placeholder="the target: a cosine, or dB", compact=True)
-
-    def keys(self) -> Widget:
-        """Return what has the focus: the target while it is typed."""
-        return self.query_one(Input) if self.has_class("-asking") else self.query_one(Operators)
 
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done now."""
@@ -107,16 +97,6 @@ class BisectPane(LayerPane):
         """Move the cursor to the layer that was clicked."""
         self.desk.dispatch(ev.MovedTo(message.row))
 
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Take the target."""
-        try:
-            value = float(message.value) if message.value.strip() else None
-        except ValueError:
-            self.query_one(Input).value = ""
-            return
-        self.desk.dispatch(TargetGiven(value))
-        self.action_leave()
-
     def action_bisect(self, fresh: bool) -> None:
         """Find the culprits."""
         self.desk.dispatch(BisectAsked(fresh))
@@ -127,22 +107,11 @@ class BisectPane(LayerPane):
 
     def action_target(self) -> None:
         """Ask for a target."""
-        box = self.query_one(Input)
-        box.value, box.cursor_blink = f"{self.state.of(Bisection).wanted:g}", False
-        self.add_class("-asking")
-        box.focus()
+        self.desk.dispatch(TargetAsked())
 
     def action_take(self, bits: int) -> None:
         """Put the culprits into the plan."""
         self.desk.dispatch(CulpritsTaken(bits))
-
-    def action_leave(self) -> None:
-        """Leave the target; where none is typed, Esc does what it does everywhere."""
-        if self.has_class("-asking"):
-            self.remove_class("-asking")
-            self.query_one(Operators).focus()
-        else:
-            self.desk.dispatch(ev.CancelAsked())
 
 
 def head_lines(state: State, width: int) -> tuple[Line, ...]:

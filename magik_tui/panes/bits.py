@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
-from textual.widgets import Input
 
 from magik_tui import events as ev
 from magik_tui.core import State
@@ -17,11 +15,9 @@ from magik_tui.core.bits import (
     Bits,
     BitsSeen,
     Dropped,
-    FrontHidden,
     Marked,
-    RangeGiven,
+    RangeAsked,
     SkipAsked,
-    TuneAsked,
     UnitMoved,
     WidthAsked,
     asked_bits,
@@ -30,7 +26,8 @@ from magik_tui.core.bits import (
     skipped,
 )
 from magik_tui.core.live import NOTHING, AutoToggled, Live, LiveAsked, UndoAsked
-from magik_tui.panes.base import Pane
+from magik_tui.core.tuning import FrontHidden, TuneAsked, Tuned, Tuning
+from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.text import clean, fit, fixed, short
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
@@ -79,18 +76,16 @@ class UnitTable(Rows):
         return ((text, role), (fit(f"{clean(unit.name)}{more}  {clean(unit.op)}{ends}", max(0, self.room - len(text))), role))
 
 
-class BitsPane(Pane):
+class BitsPane(ListPane):
     """The widths; every change runs at once."""
 
     DEFAULT_CSS = """
     BitsPane #bits-head { height: 2; }
     BitsPane #bits-front { height: 0; background: $surface; }
     BitsPane #bits { height: 1fr; }
-    BitsPane Input { display: none; height: 1; border: none; padding: 0 1; }
-    BitsPane.-asking Input { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("plus,right_curly_bracket", "width(1)", "raise", id="bits.raise", key_display="+", tooltip="Raise the width"),
+        Binding("plus", "width(1)", "raise", id="bits.raise", key_display="+", tooltip="Raise the width"),
         Binding("minus", "width(-1)", "lower", id="bits.lower", key_display="-", tooltip="Lower the width"),
         Binding("space", "mark", "mark", id="bits.mark", tooltip="Mark this unit, or no longer"),
         Binding("b", "mark_bad", id="bits.mark_bad", show=False, tooltip="Mark every bad unit, or none"),
@@ -104,27 +99,14 @@ class BitsPane(Pane):
         Binding("a", "apply", "apply", id="bits.apply", tooltip="Write the plan into the project's files"),
         Binding("A", "auto", id="bits.auto", show=False, tooltip="Run changes at once, or wait for Enter"),
         Binding("enter", "live", id="bits.live", show=False, tooltip="Run the plan now"),
-        Binding("j,down", "move(1)", id="bits.next", show=False, tooltip="Next unit"),
-        Binding("k,up", "move(-1)", id="bits.previous", show=False, tooltip="Previous unit"),
-        Binding("pagedown", "page(1)", id="bits.page_next", show=False, tooltip="A page down"),
-        Binding("pageup", "page(-1)", id="bits.page_previous", show=False, tooltip="A page up"),
-        Binding("g,home", "go(0)", id="bits.first", show=False, tooltip="First unit"),
-        Binding("G,end", "go(-1)", id="bits.last", show=False, tooltip="Last unit"),
-        Binding("escape", "leave", id="bits.leave", show=False, tooltip="Leave the range"),
+        *walk_keys("unit"),
     ]
 
-    _tuning = False
-
     def compose(self) -> ComposeResult:
-        """Return cost and prediction, the table, and the place for a range."""
+        """Return cost and prediction, the front of the last search, and the table."""
         yield Lines(id="bits-head")
         yield Lines(id="bits-front")
         yield UnitTable()
-        yield Input(placeholder="MIN, MAX; leave one out to calibrate it", compact=True)
-
-    def keys(self) -> Widget:
-        """Return what has the focus: the range while one is typed."""
-        return self.query_one(Input) if self.has_class("-asking") else self.query_one(UnitTable)
 
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done with a unit."""
@@ -136,35 +118,13 @@ class BitsPane(Pane):
         if bits.units is None and not bits.asked:
             self.call_later(self.desk.dispatch, BitsSeen())
         self.query_one("#bits-head", Lines).show(head_lines(state, self.size.width))
-        front = front_lines(bits, self.size.width, max(3, self.size.height // 3))
-        box = self.query_one("#bits-front", Lines)
-        if box.styles.height is None or box.styles.height.value != len(front):
-            box.styles.height = len(front)
-        box.show(front)
+        front = front_lines(state.of(Tuning).found, self.size.width, max(3, self.size.height // 3))
+        self.query_one("#bits-front", Lines).show_whole(front)
         self.query_one(UnitTable).show(state)
 
-    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
-        """Move the cursor to the unit that was clicked."""
-        self.desk.dispatch(UnitMoved(to=message.row))
-
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Give the range, or start the search for the target."""
-        if self._tuning:
-            target = target_of(message.value)
-            if target is None:
-                self.query_one(Input).value = ""
-                self.query_one(Input).placeholder = "expected a cosine above 0 and at most 1: 0.995"
-                return
-            self.desk.dispatch(TuneAsked(target))
-            self.action_leave()
-            return
-        ends = ends_of(message.value)
-        if ends is None:
-            self.query_one(Input).value = ""
-            self.query_one(Input).placeholder = "expected two numbers, the lower first: -0.5, 1.7"
-            return
-        self.desk.dispatch(RangeGiven(*ends))
-        self.action_leave()
+    def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
+        """Return the event that moves the cursor over the units."""
+        return UnitMoved(by, to)
 
     def action_width(self, step: int) -> None:
         """Raise or lower the width."""
@@ -204,78 +164,19 @@ class BitsPane(Pane):
 
     def action_tune(self) -> None:
         """Ask for a target."""
-        self._tuning = True
-        self._ask("0.995", "the output's mean cosine to reach")
+        self.desk.dispatch(TuneAsked())
 
     def action_front(self) -> None:
         """Hide the front."""
         self.desk.dispatch(FrontHidden())
 
-    def _ask(self, value: str, what: str) -> None:
-        box = self.query_one(Input)
-        box.value, box.placeholder, box.cursor_blink = value, what, False
-        self.add_class("-asking")
-        box.focus()
-
     def action_range(self) -> None:
         """Ask for a range."""
-        chosen = self.state.of(Bits).chosen
-        if chosen is None:
-            return
-        given = self.state.of(Live).plan.get(chosen.name, NOTHING)
-        value = f"{short(given.min)}, {short(given.max)}".replace("-,", ",").removesuffix("-") if given != NOTHING else ""
-        self._tuning = False
-        self._ask(value, "MIN, MAX; leave one out to calibrate it")
-
-    def action_leave(self) -> None:
-        """Leave the range; where none is typed, Esc does what it does everywhere."""
-        if self.has_class("-asking"):
-            self.remove_class("-asking")
-            self.query_one(UnitTable).focus()
-        else:
-            self.desk.dispatch(ev.CancelAsked())
-
-    def action_move(self, by: int) -> None:
-        """Move the cursor."""
-        self.desk.dispatch(UnitMoved(by))
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by pages."""
-        self.desk.dispatch(UnitMoved(by * self.query_one(UnitTable).page))
-
-    def action_go(self, place: int) -> None:
-        """Move the cursor to a place."""
-        self.desk.dispatch(UnitMoved(to=place))
+        self.desk.dispatch(RangeAsked())
 
 
-def ends_of(text: str) -> tuple[float | None, float | None] | None:
-    """Return the two ends of a range as it is typed, "-0.5, 1.7", ", 1.7" or "-0.5,"; None for what is no range."""
-    low, comma, high = text.partition(",")
-    if not comma:
-        return (None, None) if not text.strip() else None
-    try:
-        ends = tuple(float(part) if part.strip() else None for part in (low, high))
-    except ValueError:
-        return None
-    if any(end is not None and not abs(end) < 1e30 for end in ends):
-        return None
-    if ends[0] is not None and ends[1] is not None and ends[0] >= ends[1]:
-        return None
-    return ends[0], ends[1]
-
-
-def target_of(text: str) -> float | None:
-    """Return a target as it is typed, None for what is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 < value <= 1 else None
-
-
-def front_lines(bits: Bits, width: int, most: int) -> tuple[Line, ...]:
+def front_lines(found: Tuned | None, width: int, most: int) -> tuple[Line, ...]:
     """Return the front of the last search as a plot of text: a line per plan, the bar is what its cosine lacks, logarithmic."""
-    found = bits.tuned
     if found is None or not found.front:
         return ()
     points = found.front if len(found.front) < most else found.front[: most - 1]

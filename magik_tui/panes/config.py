@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
+from textual.widgets import TextArea
 
 from magik_tui import events as ev
 from magik_tui.core import State
@@ -18,6 +18,7 @@ from magik_tui.core.config import (
     Drafted,
     EditorAsked,
     FormAsked,
+    KeyAsked,
     KeyMoved,
     KeySet,
     Mistake,
@@ -94,11 +95,9 @@ class ConfigPane(Pane):
     ConfigPane #config-head { height: 1; }
     ConfigPane #config-text, ConfigPane #config-form { height: 1fr; border: none; padding: 0; }
     ConfigPane #config-foot { height: 3; background: $surface; }
-    ConfigPane #config-form, ConfigPane Input { display: none; }
-    ConfigPane Input { height: 1; border: none; padding: 0 1; }
+    ConfigPane #config-form { display: none; }
     ConfigPane.-form #config-form { display: block; }
     ConfigPane.-form #config-text { display: none; }
-    ConfigPane.-asking Input { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,i", "edit", "edit", id="config.edit", key_display="Enter", tooltip="Edit the text, or the value of the key"),
@@ -123,16 +122,15 @@ class ConfigPane(Pane):
         self._taken = -1
 
     def compose(self) -> ComposeResult:
-        """Return the head, text, form, the place for a value, and what is wrong."""
+        """Return the head, text, form, and what is wrong."""
         yield Lines(id="config-head")
         yield JsonArea(id="config-text")
         yield Form()
-        yield Input(compact=True)
         yield Lines(id="config-foot")
 
     def keys(self) -> Widget:
-        """Return what has the focus: a value being typed, else the pane itself, whose keys are commands."""
-        return self.query_one(Input) if self.has_class("-asking") else self
+        """Return the pane itself: its keys are commands until the text is edited."""
+        return self
 
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done now."""
@@ -173,12 +171,6 @@ class ConfigPane(Pane):
         if self.state.of(ConfigFile).saved is not None:
             self.desk.dispatch(Drafted(message.text_area.text))
 
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Set the key of the form."""
-        key = self.query_one(Form).key(self.state.of(ConfigFile).cursor)[0]
-        self.desk.dispatch(KeySet(key, message.value))
-        self.action_leave()
-
     def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
         """Choose the key that was clicked."""
         self.desk.dispatch(KeyMoved(to=message.row))
@@ -189,16 +181,12 @@ class ConfigPane(Pane):
         if not mine.form:
             self.query_one(JsonArea).focus()
             return
-        _, value, _ = self.query_one(Form).key(mine.cursor)
-        box = self.query_one(Input)
-        box.value, box.cursor_blink = value, False
-        self.add_class("-asking")
-        box.focus()
+        key, value, _ = self.query_one(Form).key(mine.cursor)
+        self.desk.dispatch(KeyAsked(key, value))
 
     def action_leave(self) -> None:
-        """Leave the text or the value; where nothing is edited, Esc does what it does everywhere."""
-        if self.has_class("-asking") or self.query_one(JsonArea).has_focus:
-            self.remove_class("-asking")
+        """Leave the text; where nothing is edited, Esc does what it does everywhere."""
+        if self.query_one(JsonArea).has_focus:
             self.focus()
         else:
             self.desk.dispatch(ev.CancelAsked())

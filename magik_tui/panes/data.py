@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
+from magik_tui import events as ev
 from magik_tui.core import State
 from magik_tui.core.data import Data, DataSeen, Entry, OddAsked, PictureWanted, SampleMoved
 from magik_tui.core.places import PaneChosen
-from magik_tui.events import ColumnMoved, MovedTo
-from magik_tui.panes.base import Pane
+from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.text import clean, cut, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
@@ -76,7 +76,7 @@ def worst_layer(state: State, entry: Entry) -> tuple[int, float] | None:
     return min(known, key=lambda each: each[1]) if known else None
 
 
-class DataPane(Pane):
+class DataPane(ListPane):
     """The samples; Enter goes to the worst layer of the one under the cursor."""
 
     DEFAULT_CSS = """
@@ -89,12 +89,7 @@ class DataPane(Pane):
         Binding("enter", "worst", "worst layer", id="data.worst", key_display="Enter", tooltip="Go to the worst layer of this sample"),
         Binding("n", "odd", "odd", id="data.odd", tooltip="Next sample that looks odd"),
         Binding("p", "picture", "picture", id="data.picture", tooltip="Show or hide the picture"),
-        Binding("j,down", "move(1)", id="data.next", show=False, tooltip="Next sample"),
-        Binding("k,up", "move(-1)", id="data.previous", show=False, tooltip="Previous sample"),
-        Binding("pagedown", "page(1)", id="data.page_next", show=False, tooltip="A page down"),
-        Binding("pageup", "page(-1)", id="data.page_previous", show=False, tooltip="A page up"),
-        Binding("g,home", "go(0)", id="data.first", show=False, tooltip="First sample"),
-        Binding("G,end", "go(-1)", id="data.last", show=False, tooltip="Last sample"),
+        *walk_keys("sample"),
     ]
 
     pictured = True
@@ -115,11 +110,7 @@ class DataPane(Pane):
         data = state.of(Data)
         if data.sets is None and not data.asked:
             self.call_later(self.desk.dispatch, DataSeen())
-        said = said_lines(data, self.size.width)
-        box = self.query_one("#data-said", Lines)
-        if box.styles.height is None or box.styles.height.value != len(said):
-            box.styles.height = len(said)
-        box.show(said)
+        self.query_one("#data-said", Lines).show_whole(said_lines(data, self.size.width))
         self.query_one(SampleList).show(state)
         self._show_picture(data)
 
@@ -140,21 +131,9 @@ class DataPane(Pane):
         if chosen is not None and chosen.sample is not None and file in chosen.sample.files:
             self.desk.dispatch(PictureWanted())
 
-    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
-        """Move the cursor to the sample that was clicked."""
-        self.desk.dispatch(SampleMoved(to=message.row))
-
-    def action_move(self, by: int) -> None:
-        """Move the cursor."""
-        self.desk.dispatch(SampleMoved(by))
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by pages."""
-        self.desk.dispatch(SampleMoved(by * self.query_one(SampleList).page))
-
-    def action_go(self, place: int) -> None:
-        """Move the cursor to a place."""
-        self.desk.dispatch(SampleMoved(to=place))
+    def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
+        """Return the event that moves the cursor over the samples."""
+        return SampleMoved(by, to)
 
     def action_odd(self) -> None:
         """Go to the next sample that looks odd."""
@@ -172,7 +151,7 @@ class DataPane(Pane):
         if chosen is None or chosen.sample is None or worst is None:
             return
         column = self.state.table.samples.index(chosen.sample.name)
-        for event in (MovedTo(worst[0]), ColumnMoved(column - self.state.column), PaneChosen("heatmap")):
+        for event in (ev.MovedTo(worst[0]), ev.ColumnMoved(column - self.state.column), PaneChosen("heatmap")):
             self.desk.dispatch(event)
 
 

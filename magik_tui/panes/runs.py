@@ -7,21 +7,20 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
-from textual.widgets import Input
 
+from magik_tui import events as ev
 from magik_tui.core import State
 from magik_tui.core.history import (
     ComparedAsked,
     ForgetAsked,
     History,
     HistorySeen,
-    NoteGiven,
+    NoteAsked,
     Past,
     PastMoved,
     RestoreAsked,
 )
-from magik_tui.panes.base import Pane
+from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.text import clean, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
@@ -69,40 +68,27 @@ def _said(choice: object) -> str:
     return " ".join(f"{k}={v}" for k, v in choice.items()) if isinstance(choice, dict) else ""
 
 
-class RunsPane(Pane):
+class RunsPane(ListPane):
     """The history."""
 
     DEFAULT_CSS = """
     RunsPane #runs-sparks { height: 1; }
     RunsPane #runs { height: 1fr; }
     RunsPane #runs-compared { height: 0; background: $surface; }
-    RunsPane Input { display: none; height: 1; border: none; padding: 0 1; }
-    RunsPane.-noting Input { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,c", "compare", "compare", id="runs.compare", key_display="Enter", tooltip="Compare this run with the table"),
         Binding("u", "restore", "restore", id="runs.restore", tooltip="Take back magik.cfg and the bit file of this run"),
         Binding("t", "note", "note", id="runs.note", tooltip="Write a note to this run"),
         Binding("D", "forget", id="runs.forget", show=False, tooltip="Delete this run from the history"),
-        Binding("j,down", "move(1)", id="runs.next", show=False, tooltip="Next run"),
-        Binding("k,up", "move(-1)", id="runs.previous", show=False, tooltip="Previous run"),
-        Binding("pagedown", "page(1)", id="runs.page_next", show=False, tooltip="A page down"),
-        Binding("pageup", "page(-1)", id="runs.page_previous", show=False, tooltip="A page up"),
-        Binding("g,home", "go(0)", id="runs.first", show=False, tooltip="The newest run"),
-        Binding("G,end", "go(-1)", id="runs.last", show=False, tooltip="The oldest run"),
-        Binding("escape", "leave", id="runs.leave", show=False, tooltip="Leave the note"),
+        *walk_keys("run"),
     ]
 
     def compose(self) -> ComposeResult:
-        """Return the line of cosines, the list, the comparison, and the place to write a note."""
+        """Return the line of cosines, the list and the comparison."""
         yield Lines(id="runs-sparks")
         yield RunsList()
         yield Lines(id="runs-compared")
-        yield Input(placeholder="a note; Enter keeps it, Esc leaves it", compact=True)
-
-    def keys(self) -> Widget:
-        """Return what has the focus: the note while one is written."""
-        return self.query_one(Input) if self.has_class("-noting") else self.query_one(RunsList)
 
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done with a run."""
@@ -114,33 +100,12 @@ class RunsPane(Pane):
         if history.runs is None and not history.asked:
             self.call_later(self.desk.dispatch, HistorySeen())
         self.query_one("#runs-sparks", Lines).show((sparkline(history, self.size.width),))
-        compared = compared_lines(state, self.size.width)
-        box = self.query_one("#runs-compared", Lines)
-        if box.styles.height is None or box.styles.height.value != len(compared):
-            box.styles.height = len(compared)
-        box.show(compared)
+        self.query_one("#runs-compared", Lines).show_whole(compared_lines(state, self.size.width))
         self.query_one(RunsList).show(history)
 
-    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
-        """Move the cursor to the run that was clicked."""
-        self.desk.dispatch(PastMoved(to=message.row))
-
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Keep the note."""
-        self.desk.dispatch(NoteGiven(message.value.strip()))
-        self.action_leave()
-
-    def action_move(self, by: int) -> None:
-        """Move the cursor."""
-        self.desk.dispatch(PastMoved(by))
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by pages."""
-        self.desk.dispatch(PastMoved(by * self.query_one(RunsList).page))
-
-    def action_go(self, place: int) -> None:
-        """Move the cursor to a place."""
-        self.desk.dispatch(PastMoved(to=place))
+    def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
+        """Return the event that moves the cursor over the runs."""
+        return PastMoved(by, to)
 
     def action_compare(self) -> None:
         """Compare the run with the table."""
@@ -156,24 +121,7 @@ class RunsPane(Pane):
 
     def action_note(self) -> None:
         """Write a note."""
-        chosen = self.state.of(History).chosen
-        if chosen is None:
-            return
-        box = self.query_one(Input)
-        box.value = clean(chosen.note)
-        box.cursor_blink = False
-        self.add_class("-noting")
-        box.focus()
-
-    def action_leave(self) -> None:
-        """Leave the note; where none is written, Esc does what it does everywhere."""
-        if self.has_class("-noting"):
-            self.remove_class("-noting")
-            self.query_one(RunsList).focus()
-        else:
-            from magik_tui import events as ev
-
-            self.desk.dispatch(ev.CancelAsked())
+        self.desk.dispatch(NoteAsked())
 
 
 def sparkline(history: History, width: int) -> Line:

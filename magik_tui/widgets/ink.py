@@ -133,6 +133,12 @@ class Lines(Inked):
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
+    def show_whole(self, lines: tuple[Line, ...]) -> None:
+        """Draw `lines` and be as high as they are; without any, it takes no room."""
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
+        self.show(lines)
+
     def render_line(self, y: int) -> Strip:
         """Return line `y` as it is drawn."""
         return self.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)

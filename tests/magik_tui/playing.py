@@ -1,4 +1,4 @@
-"""Playing with a workbench that has no terminal: it is opened on the made-up worker, a test talks to it, and it is closed whatever happens."""
+"""Playing with a workbench that has no terminal: it is opened, a test talks to it, and it is closed whatever happens."""
 
 from __future__ import annotations
 

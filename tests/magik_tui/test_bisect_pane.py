@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from magik_tui import wire
 from magik_tui.core import State, update
-from magik_tui.core.bisect import Answered, Asking, BisectAsked, Bisection, Culprit, CulpritsTaken, MetricAsked, TargetGiven, Verdict, marks
+from magik_tui.core.bisect import Answered, Asking, BisectAsked, Bisection, Culprit, CulpritsTaken, MetricAsked, TargetTyped, Verdict, marks
 from magik_tui.core.live import Choice, Live
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
@@ -38,7 +38,8 @@ def test_it_finds_the_culprit_and_puts_it_into_the_plan(watched: Any) -> None:
 
 def test_a_target_is_typed(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("t", *["backspace"] * 4, *"0.995", "enter")
+        await playing.opened(app, pilot, "t")
+        await pilot.press(*["backspace"] * 4, *"0.995", "enter")
         await app.until(lambda s: s.of(Bisection).wanted == 0.995)
 
     live(watched("good"), talk)
@@ -77,7 +78,7 @@ def test_a_stopped_search_is_told_and_its_answers_are_kept_by_the_engine() -> No
 
 
 def test_an_unreachable_target_is_an_error_in_words() -> None:
-    state, _ = update(State("p", worker="ready"), TargetGiven(2.0))
+    state, _ = update(State("p", worker="ready"), TargetTyped("2.0"))
     state, effects = update(state, BisectAsked(fresh=True))
     assert (effects[-1].request["target"], effects[-1].request["fresh"]) == (2.0, True)
     state, _ = update(state, wire.Error("UsageError", "cannot reach 2", id=state.last_id))
@@ -85,7 +86,7 @@ def test_an_unreachable_target_is_an_error_in_words() -> None:
 
 
 def test_metrics_have_targets_of_their_own() -> None:
-    state, _ = update(State("p"), TargetGiven(0.5))
+    state, _ = update(State("p"), TargetTyped("0.5"))
     state, _ = update(state, MetricAsked())
     assert (state.of(Bisection).metric, state.of(Bisection).wanted) == ("cosine_min", 0.99)
     state, _ = update(state, MetricAsked())

@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from magik_tui import wire
 from magik_tui.core import State
-from magik_tui.core.bits import Bits, Unit, cost, predicted
+from magik_tui.core.bits import Bits, Unit, cost, ends_of, predicted
 from magik_tui.core.live import Choice, Live
-from magik_tui.panes.bits import ends_of
+from magik_tui.core.tuning import Tuning
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
 
@@ -77,9 +77,12 @@ def test_bad_units_are_marked_together(watched: Any) -> None:
 
 def test_a_range_is_typed_and_a_wrong_one_refused(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("m", *"2, 1", "enter")
-        await pilot.pause()
-        assert not app.bench.of(Live).plan
+        await playing.opened(app, pilot, "m")
+        await pilot.press(*"2, 1", "enter")
+        state = await app.until(lambda s: s.note is not None)
+        assert "'2, 1' is no range" in state.note.text
+        assert not state.of(Live).plan
+        await playing.opened(app, pilot, "m")
         await pilot.press(*"-1, 1.5", "enter")
         state = await app.until(lambda s: bool(s.of(Live).plan))
         assert changes(state) == [Choice(min=-1.0, max=1.5)]
@@ -99,10 +102,13 @@ def test_the_plan_is_written_and_is_then_what_the_files_say(watched: Any) -> Non
 
 def test_widths_are_tuned_and_the_front_is_drawn(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("t", *["backspace"] * 5, *"1.5", "enter")
-        await pilot.pause()
-        assert app.bench.of(Bits).tuning is None
-        await pilot.press(*"0.999", "enter")
+        await playing.opened(app, pilot, "t")
+        await pilot.press(*["backspace"] * 5, *"1.5", "enter")
+        state = await app.until(lambda s: s.note is not None)
+        assert "'1.5' is no target" in state.note.text
+        assert state.of(Tuning).job is None
+        await playing.opened(app, pilot, "t")
+        await pilot.press(*["backspace"] * 5, *"0.999", "enter")
         state = await app.until(lambda s: len(s.of(Live).plan) == 2 and not s.stale)
         assert changes(state) == [Choice(feature_bits=12)] * 2
         await pilot.pause()
@@ -110,7 +116,7 @@ def test_widths_are_tuned_and_the_front_is_drawn(watched: Any) -> None:
         assert "> 1.0573  0.99917" in text
         assert "23x8 2x12 bits" in text
         await pilot.press("p")
-        await app.until(lambda s: s.of(Bits).tuned is None)
+        await app.until(lambda s: s.of(Tuning).found is None)
 
     live(watched("good"), talk)
 

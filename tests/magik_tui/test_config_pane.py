@@ -69,7 +69,8 @@ def test_the_form_sets_a_key_and_leaves_the_rest(watched: Any) -> None:
         text = "\n".join(app.text())
         assert '* SOC                      "T40"' in text
         assert "SOC: The chip the model will run on. One of T40, T41, A1, X2500." in text
-        await pilot.press("enter", *["backspace"] * 5, *"T41", "enter", "s")
+        await playing.opened(app, pilot, "enter")
+        await pilot.press(*["backspace"] * 5, *"T41", "enter", "s")
         state = await app.until(lambda s: '"T41"' in s.of(ConfigFile).saved.text)
         assert state.of(ConfigFile).saved.text.replace("T41", "T40").count('"MEAN": [127]') == 1
         await pilot.press("x")

@@ -46,7 +46,8 @@ def test_a_run_is_compared_with_the_table(watched: Any) -> None:
 
 def test_a_note_is_written(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("t", "q", "9", "enter")  # keys of the workbench are letters of a note
+        await playing.opened(app, pilot, "t")
+        await pilot.press("q", "9", "enter")  # keys of the workbench are letters of a note
         state = await app.until(lambda s: s.of(History).runs[0].note == "q9")
         assert state.of(History).cursor == 0
 
