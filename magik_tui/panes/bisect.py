@@ -146,11 +146,12 @@ def verdict_lines(mine: Bisection, width: int) -> tuple[Line, ...]:
     found = mine.verdict
     if found is None:
         return ()
+    evaluations = f"{found.evaluations} evaluation{'' if found.evaluations == 1 else 's'}"
     if not found.culprits:
-        return (((fit(f"None: the network is good as it is, {fixed(found.baseline)} ({found.evaluations} evaluations).", width), "good"),),)
+        return (((fit(f"None: the network is good as it is, {fixed(found.baseline)} ({evaluations}).", width), "good"),),)
     kind = "minimal" if found.minimal else "not proven minimal"
     more = ", errors interact" if found.interacting else ""
-    first = f"{len(found.culprits)} must: {fixed(found.baseline)} -> {fixed(found.healed)}, {kind}{more}, {found.evaluations} evaluations"
+    first = f"{len(found.culprits)} must: {fixed(found.baseline)} -> {fixed(found.healed)}, {kind}{more}, {evaluations}"
     lines: list[Line] = [((fit(first, width), "bad"),)]
     for culprit in found.culprits[:2]:
         lines.append(
