@@ -33,7 +33,7 @@ class LayerRow:
     `feature_bits` and `weight_bits` are the effective widths (None for a float node, and for weights where there are none), the
     `requested_` ones those of the configuration. `reason` says why the node is float. `min` and `max` are the calibrated range,
     `scale` and `zero_point` what was made of it. Metrics are those of `Row`: the whole quantized network against the float one,
-    `local_` ones for this layer alone. `macs` counts multiply-accumulates of one picture.
+    `local_` ones for this layer alone. `macs` counts multiply-accumulates of one picture, in integers or in float.
     """
 
     name: str

@@ -23,7 +23,15 @@ def _float_layers(nodes: list[dict[str, Any]], warnings: list[str]) -> list[str]
         why = next((text for text in warnings if "without quantization" in text), "every layer is float")
         return [f"the table is empty, no layer is quantized: {why}"]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return [f"{len(names)} float layers are not in the table: {', '.join(names[:NAMED])}{more}"]
+    noun, verb = ("layer", "is") if len(names) == 1 else ("layers", "are")
+    return [f"{len(names)} float {noun}{_work(nodes)} {verb} not in the table: {', '.join(names[:NAMED])}{more}"]
+
+
+def _work(nodes: list[dict[str, Any]]) -> str:
+    """Return which part of the work is done in float; nothing where there is no work that anybody counts."""
+    whole = sum(node["macs"] for node in nodes)
+    floats = sum(node["macs"] for node in nodes if not node["quantized"])
+    return f" ({100 * floats / whole:.1f} % of the multiply-accumulates)" if whole else ""
 
 
 def _outputs(document: dict[str, Any]) -> list[str]:

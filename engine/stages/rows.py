@@ -9,7 +9,7 @@ from ..analysis.reduce import reduce
 from ..analysis.report import LayerRow, OutputRow, SampleCosine, measured
 from ..frontends.importer import Imported
 from ..ir import Graph
-from ..ops.base import REGISTRY
+from ..ops.work import macs
 from ..plan import Resolved
 from ..quantize import LayerInfo, Quantized
 from ..samples import fed_with_pictures
@@ -34,7 +34,6 @@ def layer_rows(graph: Graph, quantized: Quantized, resolved: Resolved) -> tuple[
 
 def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerRow:
     choice, q = resolved.choices[info.name], info.q
-    operator = REGISTRY.get(node.op)
     return LayerRow(
         info.name,
         info.op,
@@ -49,7 +48,7 @@ def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerR
         max=info.high,
         scale=q.scale if q else None,
         zero_point=q.zero if q else None,
-        macs=operator.macs(node, graph.types) if operator else 0,
+        macs=macs(node, graph.types),
     )
 
 

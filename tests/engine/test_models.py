@@ -40,4 +40,5 @@ def test_a_real_model_keeps_its_output(name: str, shared: Path, tmp_path: Path) 
     assert min(cosines) > enough
     assert sum(n["quantized"] for n in document["nodes"]) > 0.9 * len(document["nodes"])
     assert all(n["reason"] for n in document["nodes"] if not n["quantized"])
+    assert sum(n["macs"] for n in document["nodes"] if n["quantized"]) >= 0.95 * sum(n["macs"] for n in document["nodes"])
     assert all(n["cosine_avg"] is not None for n in document["nodes"] if n["quantized"])

@@ -69,6 +69,7 @@ def test_a_skipped_node_is_float_and_says_why(project: Path) -> None:
     assert (row["requested_feature_bits"], row["requested_weight_bits"]) == (8, 8)
     assert row["scale"] is None
     assert row["local_cosine"] is None
+    assert row["macs"] == plain["c2"]["macs"] > 0
     assert row["cosine_avg"] > plain["c2"]["cosine_avg"]
     others = {name for name, other in skipped.items() if other["quantized"]}
     assert others == set(plain) - {"c2"}

@@ -7,8 +7,8 @@ from typing import Any
 from engine.cli.summary import summary_lines
 
 
-def document(*quantized: bool, **fields: Any) -> dict[str, Any]:
-    nodes = [{"name": f"n{i}", "quantized": each} for i, each in enumerate(quantized)]
+def document(*quantized: bool, macs: int = 0, **fields: Any) -> dict[str, Any]:
+    nodes = [{"name": f"n{i}", "quantized": each, "macs": macs} for i, each in enumerate(quantized)]
     return {"nodes": nodes, "warnings": [], "outputs": [], "artefacts": [], "timing": {}, **fields}
 
 
@@ -16,6 +16,8 @@ def test_what_is_not_in_the_table_is_named() -> None:
     """Three names at most; nothing is said when nothing is missing."""
     assert summary_lines(document(True, True)) == []
     assert summary_lines(document(True, *[False] * 5)) == ["5 float layers are not in the table: n1, n2, n3 and 2 more"]
+    said = "1 float layer (25.0 % of the multiply-accumulates) is not in the table: n3"
+    assert summary_lines(document(True, True, True, False, macs=7)) == [said]
 
 
 def test_an_empty_table_says_why() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,6 +15,7 @@ from engine.ir import Graph, Node, QGraph
 from engine.numerics import Array, dequantize
 from engine.numerics import quantize as to_levels
 from engine.ops.base import REGISTRY
+from engine.ops.work import macs
 from engine.plan import Choice, Plan
 from engine.quantize import Quantized
 from engine.simulate import run_quantized
@@ -128,25 +128,11 @@ def test_more_bits_are_closer(family: Family, save: Save) -> None:
 
 def share_of_integer_macs(graph: Graph) -> float:
     """The integer part of all multiply-accumulates, when everything that can be quantized is."""
-    done = {info.name: info.quantized for info in quantized(graph).layers}
     work = {True: 0, False: 0}
-    for node in graph:
-        count = sum(source_macs(r, graph) for r in node.raw) if node.op == "Float" else REGISTRY[node.op].macs(node, graph.types)
-        work[done[node.name]] += count
-    return work[True] / max(1, sum(work.values()))
-
-
-def source_macs(raw: Any, graph: Graph) -> int:
-    """The multiply-accumulates of a source operator that stayed in float, as far as its kind has many."""
-    shapes = [graph.types[t].shape if t in graph.types else () for t in raw.inputs]
-    out = graph.types[raw.outputs[0]].size if raw.outputs[0] in graph.types else 0
-    if raw.op in ("GRU", "LSTM", "RNN"):
-        return shapes[0][0] * (int(np.prod(shapes[1])) + int(np.prod(shapes[2])))
-    if raw.op == "Conv":
-        return out * int(np.prod(shapes[1][1:]))
-    if raw.op == "ConvTranspose":
-        return int(np.prod(shapes[0])) * int(np.prod(shapes[1][1:]))
-    return out * shapes[0][-1] if raw.op in ("MatMul", "Gemm") else 0
+    for node, info in zip(graph, quantized(graph).layers, strict=True):
+        work[info.quantized] += macs(node, graph.types)
+        assert info.quantized != bool(info.reason), info.name
+    return work[True] / sum(work.values())
 
 
 @pytest.mark.parametrize(
