@@ -92,7 +92,9 @@ def unblock(value: Array, channels: int, out: Array) -> Array:
     rows = out.reshape(batch, -1, channels)
     full, rest = divmod(channels, size)
     if full:
-        np.copyto(rows[:, :, : full * size].reshape(batch, -1, full, size), blocks[:, :full].transpose(0, 2, 1, 3))
+        whole = np.dtype((np.void, size * value.itemsize))  # a block moves as one element: half the time of moving its numbers
+        placed = np.ndarray((batch, rows.shape[1], full), whole, buffer=out, strides=(*rows.strides[:2], whole.itemsize))
+        np.copyto(placed, blocks[:, :full].view(whole)[..., 0].transpose(0, 2, 1))
     if rest:
         np.copyto(rows[:, :, full * size :], blocks[:, full, :, :rest])
     return out
