@@ -27,6 +27,19 @@ class SampleCosine:
 
 
 @dataclass(frozen=True, slots=True)
+class BySample:
+    """What else is known of a node on each debug sample: one number for each of its `samples`, in their order, None where there is none.
+
+    Lists of numbers, since a table of thousands of layers would be three times as long with names in every cell.
+    """
+
+    sqnr_db: tuple[float | None, ...] = ()
+    saturation: tuple[float | None, ...] = ()
+    local_cosine: tuple[float | None, ...] = ()
+    local_sqnr_db: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LayerRow:
     """One node: what was asked for it, what it got, how it fared.
 
@@ -65,6 +78,7 @@ class LayerRow:
     nonfinite: int = 0
     macs: int = 0
     samples: tuple[SampleCosine, ...] = ()
+    by_sample: BySample = BySample()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +109,10 @@ class Report:
 _MEASURED = {f.name for f in fields(Row)} & {f.name for f in fields(LayerRow)}
 
 
-def measured(layer: LayerRow, row: Row, samples: Sequence[SampleCosine] = ()) -> LayerRow:
+def measured(layer: LayerRow, row: Row, samples: Sequence[SampleCosine] = (), by_sample: BySample = BySample()) -> LayerRow:
     """Return `layer` with the metrics of `row`."""
-    return replace(layer, **{name: getattr(row, name) for name in _MEASURED}, samples=tuple(samples))
+    metrics = {name: getattr(row, name) for name in _MEASURED}
+    return replace(layer, **metrics, samples=tuple(samples), by_sample=by_sample)
 
 
 def to_json(report: Report) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..analysis.reduce import reduce
-from ..analysis.report import LayerRow, OutputRow, SampleCosine, measured
+from ..analysis.report import BySample, LayerRow, OutputRow, SampleCosine, measured
 from ..frontends.importer import Imported
 from ..ir import Graph
 from ..ops.work import macs
@@ -53,8 +53,15 @@ def _row(node: Any, info: LayerInfo, graph: Graph, resolved: Resolved) -> LayerR
 
 
 def cells(result: SampleResult) -> Mapping[str, Mapping[str, float | None]]:
+    """Return what the table shows of a sample, by layer."""
     return {
-        name: {"cosine": whole.cosine, "sqnr_db": whole.sqnr_db, "local_cosine": local.cosine}
+        name: {
+            "cosine": whole.cosine,
+            "sqnr_db": whole.sqnr_db,
+            "saturation": whole.saturation,
+            "local_cosine": local.cosine,
+            "local_sqnr_db": local.sqnr_db,
+        }
         for name, (whole, local) in result.layers.items()
     }
 
@@ -64,8 +71,14 @@ def finished(row: LayerRow, results: Sequence[SampleResult]) -> LayerRow:
     pairs = [(r.sample.name, *r.layers[row.name]) for r in results if row.name in r.layers]
     if not pairs:
         return row
-    cells = [SampleCosine(name, whole.cosine) for name, whole, _ in pairs]
-    return measured(row, reduce([whole for _, whole, _ in pairs], [local for *_, local in pairs]), cells)
+    whole, local = [w for _, w, _ in pairs], [alone for *_, alone in pairs]
+    more = BySample(
+        tuple(w.sqnr_db for w in whole),
+        tuple(w.saturation for w in whole),
+        tuple(alone.cosine for alone in local),
+        tuple(alone.sqnr_db for alone in local),
+    )
+    return measured(row, reduce(whole, local), [SampleCosine(name, w.cosine) for name, w, _ in pairs], more)
 
 
 def output_row(tensor: str, graph: Graph, rows: tuple[LayerRow, ...]) -> OutputRow:

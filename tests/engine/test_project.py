@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.analysis.reduce import SQNR_EXACT
 from engine.export.mgk import load
 from engine.export.names import file_names
 from engine.numerics import Array
@@ -146,6 +147,11 @@ def test_rows_over_several_pictures_are_means_and_extremes(sample: Path, one: tu
         assert node["cosine_avg"] == pytest.approx(np.mean(cosines))
         cell = next(c for c in node["samples"] if c["sample"] == "digit_0_0536.png")
         assert cell["cosine"] == alone["cosine_avg"]
+        more = node["by_sample"]
+        assert {len(numbers) for numbers in more.values()} == {len(cosines)}
+        for metric in ("sqnr_db", "saturation", "local_cosine"):
+            assert more[metric][node["samples"].index(cell)] == alone[metric]
+            assert node[metric] == pytest.approx(np.mean([number for number in more[metric] if number != SQNR_EXACT]))
     last = document["nodes"][-1]
     assert document["outputs"][0]["cosine_avg"] == last["cosine_avg"]
     assert last["cosine_avg"] > 0.99

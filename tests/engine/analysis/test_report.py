@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 import pytest
 
 from engine.analysis.reduce import Row
-from engine.analysis.report import LayerRow, OutputRow, Report, SampleCosine, from_json, measured, to_json
+from engine.analysis.report import BySample, LayerRow, OutputRow, Report, SampleCosine, from_json, measured, to_json
 from engine.errors import DataError
 
 NODE_KEYS = """
@@ -21,7 +21,7 @@ NODE_KEYS = """
 def example() -> Report:
     row = Row(count=2, cosine_avg=0.99, cosine_min=0.98, cosine_max=1.0, sqnr_db=25.0, nonfinite=1, unmeasured=1)
     layer = LayerRow("a/relu", "Conv2D", True, "", 8, 8, 8, 8, "KL", 0.0, 1.5, 1.5 / 255, 0, macs=1000)
-    layer = measured(layer, row, [SampleCosine("one.jpg", 0.98), SampleCosine("two.jpg", None)])
+    layer = measured(layer, row, [SampleCosine("one.jpg", 0.98), SampleCosine("two.jpg", None)], BySample((25.0, None)))
     soft = LayerRow("prob", "Softmax", False, "softmax has no integer form")
     return Report("m.onnx", "T40", (layer, soft), (OutputRow("prob", 0.99, 0.98),), {"simulate": 1.5}, 100.0, ("OUT/m.bin",), ("careful",))
 
@@ -34,6 +34,7 @@ def test_document_has_the_promised_keys() -> None:
     assert [set(NODE_KEYS.split()) - node.keys() for node in document["nodes"]] == [set(), set()]
     assert {"name", "cosine_avg", "cosine_min"} <= document["outputs"][0].keys()
     assert document["nodes"][0]["samples"] == [{"sample": "one.jpg", "cosine": 0.98}, {"sample": "two.jpg", "cosine": None}]
+    assert document["nodes"][0]["by_sample"] == {"sqnr_db": [25.0, None], "saturation": [], "local_cosine": [], "local_sqnr_db": []}
     assert document["nodes"][0]["nonfinite"] == 1
     assert document["nodes"][1]["feature_bits"] is None
 

@@ -290,6 +290,11 @@ def test_without_the_layers_alone_the_rest_is_the_same(project: Path) -> None:
     assert [n["local_cosine"] for n in light["nodes"]] == [None] * len(light["nodes"])
     assert all(n["local_cosine"] is not None for n in whole["nodes"])
     local = ("local_cosine", "local_sqnr_db")
+    for n in light["nodes"]:
+        assert {value for metric in local for value in n["by_sample"].pop(metric)} == {None}
+    for n in whole["nodes"]:
+        assert n["by_sample"].pop("local_cosine")[0] is not None
+        n["by_sample"].pop("local_sqnr_db")
     bare = [[{k: v for k, v in n.items() if k not in local} for n in d["nodes"]] for d in (light, whole)]
     assert bare[0] == bare[1]
 
