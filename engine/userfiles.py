@@ -6,12 +6,14 @@ A write names the version it was made from, so that an edit somebody else made m
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from .bitfile import NAME
 from .errors import MagikError, OutputError
+from .export.files import explained, stage
 
 Which = Literal["config", "bits"]
 MOST = 16 << 20
@@ -58,6 +60,32 @@ def check_version(path: Path, version: str) -> None:
     now = read_file(path)
     if now.version != version:
         raise Conflict("was changed by somebody else meanwhile", where=str(path), hint="read it again")
+
+
+def write_file(path: Path, text: str) -> UserFile:
+    """Write a file whole or not at all, and return it. A link keeps pointing where it points, and the file its permissions.
+
+    OutputError when it cannot be written; then it is untouched.
+    """
+    data = text.encode("utf-8")
+    target = path.resolve()
+    staged = stage(target, [data], sync=True)
+    try:
+        if target.exists():
+            with explained(path):
+                shutil.copymode(target, staged.temporary)
+    except BaseException:
+        staged.discard()
+        raise
+    staged.commit()
+    return UserFile(path, text, version_of(data))
+
+
+def remove_file(path: Path) -> UserFile:
+    """Take a file away, so that it is not there; OutputError when that cannot be done."""
+    with explained(path):
+        path.unlink(missing_ok=True)
+    return UserFile(path, "", "")
 
 
 def version_of(data: bytes) -> str:

@@ -148,6 +148,30 @@ def tune(project: Path, **options: Any) -> int:
 
 
 @cli.command()
+@project_options
+@click.option("--bits", type=(str, int), multiple=True, metavar="NODE BITS", help="The width of what a layer makes; repeatable.")
+@click.option(
+    "--range", "ranges", type=(str, str), multiple=True, metavar="NODE MIN,MAX", help="The range of what it makes; one may be left out."
+)
+@click.option("--float", "floats", multiple=True, metavar="NODE", help="Keep a layer in float.")
+@click.option("--quantize", "integers", multiple=True, metavar="NODE", help="Quantize a layer that the configuration keeps in float.")
+@click.option(
+    "--weight-bits", "weights", type=(str, int), multiple=True, metavar="NODE BITS", help="With --dry-run: the width of its weights."
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing: print every layer's figures as they would be.")
+def apply(project: Path, as_json: bool, settings: tuple[str, ...], variant: str | None, jobs: int, dry_run: bool, **asked: Any) -> int:
+    """Give single layers of PROJECT other widths, ranges, or float: written into its files, or with --dry-run only tried.
+
+    Widths and ranges go to magik_node_quant_bit_info.json, floats to QUANT_NODE_SKIP, with the keys of magik.cfg that load them; what
+    else stands there stays. No file has a place for the weights of one layer: QUANT_WEIGHT_BIT says it for all.
+    """
+    from engine.cli.apply import apply_plan, plan_document
+
+    where = {"settings": settings, "variant": variant, "jobs": jobs}
+    return apply_plan(project, plan_document(**asked), as_json=as_json, dry_run=dry_run, **where)
+
+
+@cli.command()
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(project: Path | None, as_json: bool) -> int:

@@ -29,6 +29,10 @@ class Context:
         """Return where everything is now. Raises UsageError."""
         return find_project(self.path, self.variant)
 
+    def files_of(self, variant: str) -> ProjectFiles:
+        """Return where everything of another variant is; of the one that is served where "" names none."""
+        return find_project(self.path, variant or self.variant)
+
     def job(self, settings: Sequence[str] = ()) -> Job:
         """Return the job under these KEY=VALUE settings."""
         return job_for(self.files(), settings)

@@ -8,6 +8,7 @@ import msgspec
 
 from ..analysis.costs import all_widths, work
 from ..events import Report
+from ..numerics import WEIGHT_BITS
 from ..planjson import plan_over
 from .context import Context
 
@@ -22,10 +23,15 @@ class Fields(msgspec.Struct):
 
 
 def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
-    """Return `units` in graph order with the width asked for and the `work` that costs are of, and `widths`: legal feature bits -> cost."""
+    """Return `units` in graph order, `widths` (legal feature bits -> cost) and `weights`, the legal widths of weights.
+
+    Of each unit the widths asked for (`weight_bits` null where it has no weights), the `work` that costs are of, and why it is `skipped`.
+    """
     lab = context.lab(fields.set, report)
     plan = plan_over(lab.base, fields.plan, lab.config.soc)
     resolved = lab.resolve(plan)
+    weighty = {n.name for n in lab.graph.nodes if "weight" in n.params}
+    weights = {name: resolved.choices[name].weight_bits for name in weighty}
     units = [
         {
             "name": u.name,
@@ -34,8 +40,15 @@ def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
             "macs": u.macs,
             "work": work(u),
             "feature_bits": resolved.choices[u.name].feature_bits,
+            "weight_bits": weights.get(u.name),
+            "skipped": resolved.choices[u.name].skip or "",
         }
         for u in lab.units
     ]
     widths = all_widths(lab.profile)
-    return {"units": units, "widths": {str(bits): cost for bits, cost in widths.items()}, "unmatched": list(resolved.unmatched)}
+    return {
+        "units": units,
+        "widths": {str(bits): cost for bits, cost in widths.items()},
+        "weights": list(lab.profile.weight_bits if lab.profile else WEIGHT_BITS),
+        "unmatched": list(resolved.unmatched),
+    }

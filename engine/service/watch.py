@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from ..errors import Cancelled
 from ..events import Found, Progress, Report
 from ..watching import watch
 from .context import Context
@@ -19,9 +18,11 @@ class Fields(msgspec.Struct):
 def answer(context: Context, fields: Fields, report: Report) -> None:
     """Send an event `changed` for every change: what -> files, of "config", "bits", "model" and "pictures"; ends when cancelled."""
 
-    def stopped() -> bool:
-        report(Progress("Watch", 0, 0))
-        return False
+    while True:
+        variant = context.variant
 
-    watch(context.path, context.variant, lambda what: report(Found("changed", dict(what))), stopped)
-    raise Cancelled
+        def stopped(watched: str | None = variant) -> bool:
+            report(Progress("Watch", 0, 0))  # raises Cancelled
+            return context.variant != watched  # another variant has other files
+
+        watch(context.path, variant, lambda what: report(Found("changed", dict(what))), stopped)

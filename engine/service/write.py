@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from ..events import Report
-from ..export.files import atomic_write
-from ..userfiles import Which, check_version, place, version_of
+from ..userfiles import Which, check_version, place, write_file
 from .context import Context
 
 LANE = "light"
@@ -27,6 +26,4 @@ def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
     files = context.files()
     path = place(fields.file, files.root, files.config)
     check_version(path, fields.version)
-    data = fields.text.encode("utf-8")
-    atomic_write(path, [data])
-    return {"path": str(path), "version": version_of(data)}
+    return {"path": str(path), "version": write_file(path, fields.text).version}

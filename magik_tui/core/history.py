@@ -1,4 +1,4 @@
-"""The room of the project's history: earlier runs listed, one compared with the table that is shown, restored, noted, forgotten."""
+"""The room of the project's history: earlier runs listed, one compared with another or with the table, noted, forgotten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import msgspec
 
 from magik_tui import events as ev
 from magik_tui import wire
-from magik_tui.core.asking import Prompt
+from magik_tui.core.asking import Choice, Prompt
+from magik_tui.core.config import ConfigSeen
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on, walked
 
@@ -49,8 +50,10 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Whole(Past, frozen=True):
-    """One run with its table."""
+    """One run with its table and the texts of the files it was made from."""
 
+    config: str = ""
+    bits: str = ""
     document: wire.Document = wire.Document()
 
 
@@ -58,14 +61,14 @@ class Whole(Past, frozen=True):
 class History:
     """The slice of this room.
 
-    `runs` are the runs, the newest first, None while nobody asked; `other` is the run that the table is compared with; `sure` is what the
-    user has been asked to confirm, "ACT ID".
+    `runs` are the runs, the newest first, None while nobody asked. `other` is the run that is compared: with `base`, or with the table
+    where that is None.
     """
 
     runs: tuple[Past, ...] | None = None
     cursor: int = 0
     other: Whole | None = None
-    sure: str = ""
+    base: Whole | None = None
     asked: bool = False
 
     @property
@@ -86,15 +89,21 @@ class PastMoved(ev.Event, frozen=True):
 
 
 class ComparedAsked(ev.Event, frozen=True):
-    """The run under the cursor is to be compared with the table; the same again ends that."""
+    """The run under the cursor is to be compared with the marked one, or with the table; the same again ends that."""
 
 
-class RestoreAsked(ev.Event, frozen=True):
-    """magik.cfg and the bit file shall be again as they were for the run under the cursor; asked twice it is done."""
+class PastMarked(ev.Event, frozen=True):
+    """The run under the cursor is what others are compared with instead of the table; the same again ends that."""
 
 
 class ForgetAsked(ev.Event, frozen=True):
-    """The run under the cursor shall be deleted; asked twice it is done."""
+    """The user wants the run under the cursor deleted."""
+
+
+class Forget(ev.Event, frozen=True):
+    """A run is to be deleted: the user is sure."""
+
+    run: str
 
 
 class NoteAsked(ev.Event, frozen=True):
@@ -136,7 +145,7 @@ def _run_ended(state: State, event: ev.RunEnded) -> Step:
 def _moved(state: State, event: PastMoved) -> Step:
     history = state.of(History)
     cursor = walked(history.cursor, len(history.runs or ()), event.by, event.to)
-    return state.put(replace(history, cursor=cursor, sure="")), ()
+    return state.put(replace(history, cursor=cursor)), ()
 
 
 @on(ComparedAsked)
@@ -151,29 +160,48 @@ def _compared(state: State, event: ComparedAsked) -> Step:
 
 def _read(state: State, reply: Reply) -> Step:
     if reply.done:
-        return state.put(replace(state.of(History), other=reply.said)), ()
+        return state.put(replace(state.of(History), other=reply.said)), (ConfigSeen(),)
     return (state.noted("error", reply.error) if reply.failed else state), ()
 
 
-@on(RestoreAsked)
-def _restore(state: State, event: RestoreAsked) -> Step:
-    return _confirmed(state, "restore", "magik.cfg and the bit file become what they were for it")
-
-
-@on(ForgetAsked)
-def _forget(state: State, event: ForgetAsked) -> Step:
-    return _confirmed(state, "forget", "it is deleted from the history")
-
-
-def _confirmed(state: State, act: str, what: str) -> Step:
+@on(PastMarked)
+def _marked(state: State, event: PastMarked) -> Step:
     history, chosen = state.of(History), state.of(History).chosen
     if chosen is None:
         return state, ()
-    asked = f"{act} {chosen.id}"
-    if history.sure != asked:
-        return state.put(replace(history, sure=asked)).noted("warning", f"{act} {chosen.id}? {what}; the same key again does it"), ()
-    state = replace(state.put(replace(history, sure="")), note=None)
-    return ask(state, "runs", {"act": act, "run": chosen.id}, then=_done, tag=act, label=act)
+    if history.base is not None and history.base.id == chosen.id:
+        return state.put(replace(history, base=None)).noted("info", "runs are compared with the table"), ()
+    return ask(state, "runs", {"act": "read", "run": chosen.id}, then=_based, value=Whole, label="reading a run")
+
+
+def _based(state: State, reply: Reply) -> Step:
+    if reply.done:
+        said = f"{reply.said.id} is marked: Enter on another run compares that with it"
+        return state.put(replace(state.of(History), base=reply.said)).noted("info", said), ()
+    return (state.noted("error", reply.error) if reply.failed else state), ()
+
+
+@on(ForgetAsked)
+def _forget_asked(state: State, event: ForgetAsked) -> Step:
+    chosen = state.of(History).chosen
+    if chosen is None:
+        return state, ()
+    choices = (Choice("keep it", None, "k"), Choice("delete it: nothing brings it back", Forget(chosen.id), "d"))
+    return state, (Prompt(f"delete {chosen.id} from the history?", lambda event: event, choices=choices, letters=True),)
+
+
+@on(Forget)
+def _forget(state: State, event: Forget) -> Step:
+    history = state.of(History)
+    other, base = (None if run is not None and run.id == event.run else run for run in (history.other, history.base))
+    return ask(
+        state.put(replace(history, other=other, base=base)),
+        "runs",
+        {"act": "forget", "run": event.run},
+        then=_done,
+        tag="forget",
+        label="forget",
+    )
 
 
 @on(NoteAsked)
@@ -193,8 +221,4 @@ def _note(state: State, event: NoteGiven) -> Step:
 def _done(state: State, reply: Reply) -> Step:
     if reply.failed:
         return state.noted("error", reply.error), ()
-    if not reply.done:
-        return state, ()
-    if reply.request.tag == "restore":
-        state = state.noted("info", "restored: " + ", ".join(reply.said.get("written", ())))
-    return listed(state)
+    return listed(state) if reply.done else (state, ())

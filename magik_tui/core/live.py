@@ -5,7 +5,6 @@ One job is at work and at most one waits: a newer one takes its place, and what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,33 +13,20 @@ import msgspec
 from magik_tui import events as ev
 from magik_tui import table as tb
 from magik_tui import wire
+from magik_tui.core.choices import NOTHING, Choice, Plan, plan_document, with_choices
 from magik_tui.core.config import ConfigChanged
 from magik_tui.core.data import DataChanged
 from magik_tui.core.requests import Reply, ask, cancel
 from magik_tui.core.run import shown
 from magik_tui.core.state import Note, State, Step, logged, on
 
+__all__ = ["NOTHING", "Choice", "Live", "Plan", "PlanReset", "PlanSet", "PlanTaken", "plan_document", "with_choices"]
+
 DEATHS = 3  # times that the engine may die in a row before it is not started again by itself
 UNDONE = 200  # plans that can be taken back
 LABEL = "live"
 WATCHING = 0  # the id of the one request that is never answered; others count from 1
 WATCH = ev.Send({"id": WATCHING, "do": "watch"})
-
-
-class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is asked for one layer; None leaves it to the configuration."""
-
-    feature_bits: int | None = None
-    weight_bits: int | None = None
-    feature_method: str | None = None
-    weight_method: str | None = None
-    min: float | None = None
-    max: float | None = None
-    skip: bool | None = None
-
-
-NOTHING = Choice()
-Plan = Mapping[str, Choice]
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -83,6 +69,12 @@ class PlanSet(ev.Event, frozen=True):
     nodes: dict[str, Choice]
 
 
+class PlanTaken(ev.Event, frozen=True):
+    """These choices are the whole plan, whatever it was before."""
+
+    nodes: dict[str, Choice]
+
+
 class PlanReset(ev.Event, frozen=True):
     """Nothing is changed any more: what the configuration says holds."""
 
@@ -107,16 +99,6 @@ class FilesChanged(ev.Event, frozen=True):
     what: Changed
 
 
-def with_choices(plan: Plan, nodes: Mapping[str, Choice]) -> Plan:
-    """Return a plan with other choices for some layers."""
-    return {name: choice for name, choice in {**plan, **nodes}.items() if choice != NOTHING}
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return a plan as the worker takes it."""
-    return {"nodes": {name: msgspec.to_builtins(choice) for name, choice in plan.items()}}
-
-
 def _replanned(state: State, plan: Plan) -> Step:
     live = state.of(Live)
     if plan == live.plan:
@@ -128,6 +110,11 @@ def _replanned(state: State, plan: Plan) -> Step:
 @on(PlanSet)
 def _plan_set(state: State, event: PlanSet) -> Step:
     return _replanned(state, with_choices(state.of(Live).plan, event.nodes))
+
+
+@on(PlanTaken)
+def _plan_taken(state: State, event: PlanTaken) -> Step:
+    return _replanned(state, with_choices({}, event.nodes))
 
 
 @on(PlanReset)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
+from magik_tui.core.choices import Choice
 from magik_tui.core.state import Note, State, logged
 
 SOURCE = "$"
@@ -14,6 +16,21 @@ def twin(state: State, command: str, *arguments: str) -> str:
     variant = ("--variant", state.variant) if state.variant else ()
     settings = (part for setting in state.settings for part in ("--set", setting))
     return shlex.join(["magik-tui", command, state.project, *variant, *settings, *arguments])
+
+
+def plan_arguments(plan: Mapping[str, Choice]) -> tuple[str, ...]:
+    """Return the options of `magik-tui apply` that ask for the choices of a plan; methods, which it has no option for, are left out."""
+    said: list[str] = []
+    for name, choice in plan.items():
+        if choice.feature_bits is not None:
+            said += ("--bits", name, str(choice.feature_bits))
+        if choice.weight_bits is not None:
+            said += ("--weight-bits", name, str(choice.weight_bits))
+        if choice.min is not None or choice.max is not None:
+            said += ("--range", name, ",".join("" if end is None else f"{end:.9g}" for end in (choice.min, choice.max)))
+        if choice.skip is not None:
+            said += ("--float" if choice.skip else "--quantize", name)
+    return tuple(said)
 
 
 def told(state: State, line: str) -> State:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import replace
 from datetime import datetime
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +13,7 @@ from textual.binding import Binding, BindingType
 
 from magik_tui import events as ev
 from magik_tui.core import State
+from magik_tui.core.config import ConfigFile
 from magik_tui.core.history import (
     ComparedAsked,
     ForgetAsked,
@@ -17,17 +21,23 @@ from magik_tui.core.history import (
     HistorySeen,
     NoteAsked,
     Past,
+    PastMarked,
     PastMoved,
-    RestoreAsked,
+    Whole,
 )
+from magik_tui.core.live import Live, plan_document
+from magik_tui.core.restore import RestoreAsked, RestoreUndone, Restoring, plan_of
+from magik_tui.core.twin import plan_arguments, twin
 from magik_tui.panes.base import ListPane, walk_keys
-from magik_tui.text import clean, fit, fixed
+from magik_tui.sheets import Sheet
+from magik_tui.text import clean, cut, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 60  # runs in the line of cosines, at most
 COMPARED = 8  # layers that differ most, under the list
+FILE_LINES = 6  # lines of the files that differ
 LEAST = 0.0005  # a mean cosine that moved by less has not moved
 
 
@@ -51,15 +61,20 @@ class RunsList(Rows):
         """Return one run."""
         run = (self._history.runs or ())[index]
         other = self._history.other
-        mark = "=" if other is not None and other.id == run.id else " "
+        base = self._history.base
+        mark = "*" if base is not None and base.id == run.id else "=" if other is not None and other.id == run.id else " "
         role: Role = "cursor" if index == self.cursor else "text"
         when = datetime.fromtimestamp(run.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         text = f"{mark} {when[2:]} {clean(run.kind):<5} {clean(run.variant):<6}{fixed(run.cosine):>8} {run.bad:>4}  {_changed(run)}"
         return ((fit(text, self.room) if len(text) <= self.room else text[: self.room - 1] + "…", role),)
 
 
+def _changes(run: Past) -> list[str]:
+    return [*run.settings, *(f"{name}: {_said(choice)}" for name, choice in run.plan.get("nodes", {}).items())]
+
+
 def _changed(run: Past) -> str:
-    parts = [*run.settings, *(f"{name}: {_said(choice)}" for name, choice in run.plan.get("nodes", {}).items())]
+    parts = _changes(run)
     told = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
     return clean(f"{told}  {run.note}".strip())
 
@@ -77,12 +92,15 @@ class RunsPane(ListPane):
     RunsPane #runs-compared { height: 0; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,c", "compare", "compare", id="runs.compare", key_display="Enter", tooltip="Compare this run with the table"),
-        Binding("u", "restore", "restore", id="runs.restore", tooltip="Take back magik.cfg and the bit file of this run"),
+        Binding("enter,c", "compare", "compare", id="runs.compare", key_display="Enter",
+                tooltip="Compare this run with the marked one, or with the table"),
+        Binding("space", "mark", "mark", id="runs.mark", tooltip="Mark this run: others are compared with it"),
+        Binding("u", "restore", "restore", id="runs.restore", tooltip="Make files and plan what they were for this run"),
+        Binding("U", "back", id="runs.restore_back", show=False, tooltip="Take the last restoring back, or do it again"),
         Binding("t", "note", "note", id="runs.note", tooltip="Write a note to this run"),
         Binding("D", "forget", id="runs.forget", show=False, tooltip="Delete this run from the history"),
         *walk_keys("run"),
-    ]
+    ]  # fmt: skip
 
     def compose(self) -> ComposeResult:
         """Return the line of cosines, the list and the comparison."""
@@ -92,7 +110,25 @@ class RunsPane(ListPane):
 
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done with a run."""
-        return ("runs.compare", "runs.restore", "runs.note") if state.of(History).runs else ()
+        if not state.of(History).runs:
+            return ()
+        back = ("runs.restore_back",) if state.of(Restoring).before else ()
+        return ("runs.compare", "runs.mark", "runs.restore", *back, "runs.note")
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key over runs can do nothing now."""
+        if id_ == "runs.restore_back":
+            return "" if state.of(Restoring).before else "nothing was restored"
+        return "" if state.of(History).runs else "no run has been finished yet"
+
+    def sheet(self, state: State) -> Sheet | None:
+        """Return the history."""
+        return runs_sheet(state)
+
+    def line(self, state: State) -> str:
+        """Return the command line that makes the run under the cursor again, on the files as they were."""
+        chosen = state.of(History).chosen
+        return run_line(state, chosen) if chosen is not None else twin(state, "run")
 
     def show(self, state: State) -> None:
         """Draw the history; the first time it is in sight it is asked for."""
@@ -111,9 +147,17 @@ class RunsPane(ListPane):
         """Compare the run with the table."""
         self.desk.dispatch(ComparedAsked())
 
+    def action_mark(self) -> None:
+        """Mark the run."""
+        self.desk.dispatch(PastMarked())
+
     def action_restore(self) -> None:
-        """Take back the files of the run."""
+        """Restore the run."""
         self.desk.dispatch(RestoreAsked())
+
+    def action_back(self) -> None:
+        """Take the last restoring back."""
+        self.desk.dispatch(RestoreUndone())
 
     def action_forget(self) -> None:
         """Delete the run."""
@@ -139,26 +183,73 @@ def sparkline(history: History, width: int) -> Line:
     return ((fit(f"output cosine {fixed(low)} {drawn} {fixed(high)}", width), "strong"),)
 
 
+def run_line(state: State, run: Past) -> str:
+    """Return the command line that makes a run again: with `--dry-run` what was changed on top of the files is only tried."""
+    where = replace(state, variant=run.variant or state.variant, settings=tuple(run.settings))
+    plan = plan_of(run, state)
+    return twin(where, "apply", *plan_arguments(plan), "--dry-run") if plan else twin(where, "run")
+
+
+def runs_sheet(state: State) -> Sheet:
+    """Return the history as a table."""
+    history = state.of(History)
+    heads = ("run", "time", "kind", "variant", "output cosine", "layers", "below 0.98", "worst layer", "its cosine", "changed", "note")
+    rows = tuple(
+        (
+            run.id, datetime.fromtimestamp(run.time).astimezone().isoformat(timespec="seconds"), run.kind, run.variant, run.cosine,
+            run.layers, run.bad, run.worst.name if run.worst else None, run.worst.cosine_avg if run.worst else None,
+            ", ".join(_changes(run)), run.note,
+        )
+        for run in history.runs or ()
+    )  # fmt: skip
+    return Sheet(heads, rows, history.cursor, 4, frozenset((4, 8)), f"{PurePath(state.project).name} runs")
+
+
 def compared_lines(state: State, width: int) -> tuple[Line, ...]:
-    """Return the layers that differ most between the chosen run and the table, and how many do."""
-    other = state.of(History).other
+    """Return what differs between two runs, or a run and the table: outputs, the files, the layers that differ most."""
+    history = state.of(History)
+    other, base = history.other, history.base
     if other is None:
         return ()
+    now = {row.name: row.cosine_avg for row in base.document.nodes} if base else _table_cosines(state)
     then = {row.name: row.cosine_avg for row in other.document.nodes}
-    moved: list[tuple[float, str, float, float]] = []
-    for place, row in enumerate(state.table.rows):
-        before, now = then.get(row.name), state.table.mean(place)
-        if before is not None and now is not None and abs(now - before) >= LEAST:
-            moved.append((now - before, row.name, before, now))
+    moved = [
+        (after - before, name, before, after)
+        for name, after in now.items()
+        if after is not None and (before := then.get(name)) is not None and abs(after - before) >= LEAST
+    ]
     moved.sort(key=lambda each: -abs(each[0]))
     better = sum(each[0] > 0 for each in moved)
-    same = len(state.table.rows) - len(moved)
-    head = f"{better} layers better, {len(moved) - better} worse, {same} as before, against {clean(other.id)}"
-    lines: list[Line] = [((fit(head, width), "head"),)]
-    for change, name, before, now in moved[:COMPARED]:
-        role: Role = "good" if change > 0 else "bad"
-        lines.append(((f"{change:+.5f} ", role), (fit(f"{fixed(before)} -> {fixed(now)}  {clean(name)}", width - 9), "text")))
+    head = f"{clean(other.id)} -> {clean(base.id) if base else 'the table'}: "
+    head += f"{better} layers better, {len(moved) - better} worse, {len(now) - len(moved)} as before"
+    lines: list[Line] = [((fit(cut(head, width), width), "head"),)]
+    ends = other.cosine, base.cosine if base else min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
+    if ends[0] is not None and ends[1] is not None and abs(ends[1] - ends[0]) >= LEAST / 10:
+        role: Role = "good" if ends[1] > ends[0] else "bad"
+        lines.append(((f"{ends[1] - ends[0]:+.5f} ", role), (fit(f"{fixed(ends[0])} -> {fixed(ends[1])}  output", width - 9), "text")))
+    lines += [((fit(cut(text, width), width), "text"),) for text in file_changes(other, base, state)[:FILE_LINES]]
+    for change, name, before, after in moved[:COMPARED]:
+        role = "good" if change > 0 else "bad"
+        lines.append(((f"{change:+.5f} ", role), (fit(f"{fixed(before)} -> {fixed(after)}  {clean(name)}", width - 9), "text")))
     return tuple(lines)
+
+
+def _table_cosines(state: State) -> dict[str, float | None]:
+    return {row.name: state.table.mean(place) for place, row in enumerate(state.table.rows)}
+
+
+def file_changes(other: Whole, base: Whole | None, state: State) -> list[str]:
+    """Return the lines of magik.cfg that went and came between two runs, and what was changed on top of the files."""
+    saved = state.of(ConfigFile).saved
+    now = base.config if base else saved.text if saved else other.config
+    lines = difflib.unified_diff(other.config.splitlines(), now.splitlines(), n=0, lineterm="")
+    told = [f"magik.cfg {line[0]} {clean(line[1:].strip())}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    tops = [", ".join(_changes(run)) for run in (other, base) if run is not None]
+    if base is None:
+        tops.append(", ".join(_changes(Past("", settings=state.settings, plan=plan_document(state.of(Live).plan)))))
+    if tops[0] != tops[1]:
+        told += [f"on top {mark} {clean(top)}" for mark, top in zip("-+", tops, strict=True) if top]
+    return told
 
 
 PANE = RunsPane

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine import history
+from engine.bitfile import NAME
 from engine.errors import DataError
+from engine.userfiles import Conflict
 from tests.engine.service.test_services import Asked
 
 DOCUMENT = {
@@ -63,12 +65,52 @@ def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
     assert [r.id for r in history.records(tmp_path)] == [run.id]
 
 
-def test_restoring_writes_both_files_as_they_were(project: Path) -> None:
+def test_restoring_writes_both_files_and_can_be_taken_back(project: Path) -> None:
     ask = Asked(project)
-    before = (project / "magik.cfg").read_text()
-    run = history.record(project, "run", history.Made("t40", before, "{}\n"), DOCUMENT, now=1000.0)
-    (project / "magik.cfg").write_text("{}")
-    assert ask("runs", act="restore", run=run.id)["written"] != []
-    assert (project / "magik.cfg").read_text() == before
-    assert ask("runs")["runs"][0]["id"] == run.id
+    config, bits = project / "magik.cfg", project / NAME
+    first = config.read_text()
+    run = history.record(project, "run", history.Made("t40", first, "{}\n"), DOCUMENT, now=1000.0)
+    config.write_text("{}")
+    seen = ask("runs", act="outlook", run=run.id)
+    assert not seen["known"]
+    assert [(f["file"], f["lost"], f["gained"], f["removed"]) for f in seen["files"]] == [
+        ("config", 1, len(first.splitlines()), False),
+        ("bits", 0, 1, False),
+    ]
+    done = ask("runs", act="restore", run=run.id, versions=seen["versions"])
+    assert done["written"] == [str(config), str(bits)]
+    assert (config.read_text(), bits.read_text()) == (first, "{}\n")
+    kept = history.find(project, done["before"])
+    assert (kept.kind, kept.config, kept.bits) == ("edit", "{}", "")
     assert ask("runs", act="read", run=run.id)["document"] == DOCUMENT
+
+    back = ask("runs", act="outlook", run=kept.id)
+    assert back["known"]
+    assert [f["removed"] for f in back["files"]] == [False, True]
+    again = ask("runs", act="restore", run=kept.id, versions=back["versions"])
+    assert again["before"] == run.id
+    assert config.read_text() == "{}"
+    assert not bits.exists()
+
+
+def test_what_somebody_changed_meanwhile_is_not_overwritten(project: Path) -> None:
+    ask = Asked(project)
+    config = project / "magik.cfg"
+    run = history.record(project, "run", history.Made("t40", "{ }", ""), DOCUMENT, now=1000.0)
+    versions = ask("runs", act="outlook", run=run.id)["versions"]
+    config.write_text("{  }")
+    for stale in (versions, {}):
+        with pytest.raises(Conflict, match="changed by somebody else"):
+            ask("runs", act="restore", run=run.id, versions=stale)
+    assert config.read_text() == "{  }"
+    assert len(list(history.records(project))) == 1
+
+
+def test_restoring_another_variant_s_run_leaves_this_one_s_configuration(project: Path) -> None:
+    (project / "run_t41.sh").write_text((project / "run_t40.sh").read_text().replace("-cfg magik.cfg", "-cfg t41.cfg"))
+    (project / "t41.cfg").write_text("{}")
+    ask, mine = Asked(project), (project / "magik.cfg").read_text()
+    run = history.record(project, "run", history.Made("t41", '{"SOC": "T41"}', ""), DOCUMENT, now=1000.0)
+    ask("runs", act="restore", run=run.id, versions=ask("runs", act="outlook", run=run.id)["versions"])
+    assert (project / "t41.cfg").read_text() == '{"SOC": "T41"}'
+    assert (project / "magik.cfg").read_text() == mine

@@ -6,11 +6,16 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import watching
 from engine.bitfile import NAME
+from engine.errors import Cancelled
+from engine.events import Found
+from engine.service.context import Context
+from engine.service.lanes import service
 from tests.engine import tiny
 
 Changes = queue.Queue[Mapping[str, list[str]]]
@@ -72,3 +77,42 @@ def test_what_is_no_change() -> None:
 
 def test_a_project_that_is_not_there_yet(tmp_path: Path) -> None:
     assert watching.look(tmp_path, None).folders == {tmp_path: False}
+
+
+def test_another_variant_is_watched_once_it_is_served(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "QUIET", 0.05)
+    (project / "run_t41.sh").write_text((project / "run_t40.sh").read_text().replace("-cfg magik.cfg", "-cfg t41.cfg"))
+    (project / "t41.cfg").write_text((project / "magik.cfg").read_text())
+    context, found = Context(project, "t40"), service("watch")
+    told, looks, stop = queue.Queue[Any](), queue.Queue[str | None](), threading.Event()
+    look = watching.look
+
+    def looked(path: Path, variant: str | None) -> watching.Watched:
+        state = look(path, variant)
+        looks.put(variant)
+        return state
+
+    def report(event: Any) -> None:
+        if stop.is_set():
+            raise Cancelled
+        if isinstance(event, Found):
+            told.put(event.data["config"])
+
+    def watch() -> None:
+        with pytest.raises(Cancelled):
+            found.answer(context, found.read({"id": 0, "do": "watch"}), report)
+
+    monkeypatch.setattr(watching, "look", looked)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        assert looks.get(timeout=20) == "t40"
+        context.variant = "t41"
+        while looks.get(timeout=20) != "t41":
+            pass
+        (project / "t41.cfg").write_text("{}")
+        assert told.get(timeout=20) == [str(project / "t41.cfg")]
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()

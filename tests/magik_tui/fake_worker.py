@@ -222,15 +222,25 @@ class Worker:
                 nodes = self.document(layers, [f"cat_{i:03d}.jpg" for i in range(self.options.samples)])["nodes"]
                 for node in nodes[:3]:
                     node["cosine_avg"] -= 0.1
-                value = {**(chosen or {}), "document": {"nodes": nodes}}
+                config = '{\n    "SOC": "T40",\n    "QUANT_FEATURE_BIT": 10\n}\n'
+                value = {**(chosen or {}), "config": config, "document": {"nodes": nodes}}
             case "note":
                 (chosen or {})["note"] = request["note"]
                 value = chosen or {}
             case "forget":
                 self.past = [r for r in self.past if r is not chosen]
                 value = {}
+            case "outlook":
+                files = [{"file": "config", "path": "cfg/magik_t40.cfg", "lost": 1, "gained": 2}, {"file": "bits", "removed": True}]
+                self.seen = {"config": f"v{len(self.past)}", "bits": ""}
+                value = {**(chosen or {}), "versions": self.seen, "files": files, "known": False}
             case _:
-                value = {**(chosen or {}), "written": ["cfg/magik_t40.cfg"]}
+                if request["versions"] != getattr(self, "seen", None):
+                    self.say(id=id_, event="error", kind="Conflict", message="was changed by somebody else meanwhile", exit_code=1)
+                    return
+                self.seen = {"config": f"{self.seen['config']}+", "bits": "b"}
+                before = self.past[-1]["id"]
+                value = {**(chosen or {}), "written": ["cfg/magik_t40.cfg"], "before": before, "versions": self.seen}
         self.say(id=id_, event="result", value=value)
 
     def wait(self, seconds: float) -> bool:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from magik_tui import wire
-from magik_tui.core import State, update
-from magik_tui.core.history import ForgetAsked, History, Past, RestoreAsked
-from magik_tui.panes.runs import sparkline
+from magik_tui.core import State
+from magik_tui.core.choices import Choice
+from magik_tui.core.config import ConfigFile, Drafted
+from magik_tui.core.history import History, Past
+from magik_tui.core.live import Live
+from magik_tui.core.places import PaneChosen
+from magik_tui.core.restore import Restore, RestoreAsked, Restoring
+from magik_tui.panes.runs import run_line, runs_sheet, sparkline
 from magik_tui.widgets.ink import line_text
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
@@ -37,9 +43,65 @@ def test_a_run_is_compared_with_the_table(watched: Any) -> None:
         await pilot.pause()
         text = "\n".join(app.text())
         assert "3 layers better, 0 worse, 22 as before" in text
-        assert text.count("+0.1") == 3
+        assert text.count("+0.10") == 3
+        assert "+0.00110 0.99000 -> 0.99110  output" in text
+        assert 'magik.cfg - "QUANT_FEATURE_BIT": 10' in text
         await pilot.press("c")
         await app.until(lambda s: s.of(History).other is None)
+
+    live(watched("good"), talk)
+
+
+def test_two_runs_are_compared(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("space")
+        state = await app.until(lambda s: s.of(History).base is not None)
+        await pilot.press("j", "enter")
+        state = await app.until(lambda s: s.of(History).other is not None)
+        await pilot.pause()
+        text = "\n".join(app.text())
+        assert f"{state.of(History).other.id} -> {state.of(History).base.id}: 0 layers better, 0 worse, 25 as before" in text
+        assert "+0.01000 0.98000 -> 0.99000  output" in text
+        assert "on top - QUANT_FEATURE_BIT=10, before the fix: feature_bits=12" in text
+        await pilot.press("k", "space")
+        await app.until(lambda s: s.of(History).base is None)
+
+    live(watched("good"), talk, (120, 40))
+
+
+def test_restoring_says_what_it_does_and_is_taken_back(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("U")
+        state = await app.until(lambda s: s.note is not None)
+        assert state.note.text == "nothing was restored"
+        await playing.opened(app, pilot, "u")
+        text = "\n".join(app.text())
+        assert "restore: magik_t40.cfg -1 +2 lines,  removed, 1 changed units on top; what stands there now is in no run" in text
+        await pilot.press("l")
+        await pilot.pause()
+        assert app.bench.of(Restoring) == Restoring()
+        await playing.opened(app, pilot, "u")
+        await pilot.press("r")
+        state = await app.until(lambda s: bool(s.of(Live).plan))
+        assert state.of(Live).plan == {"": Choice(feature_bits=12)}
+        assert app.notes[-1].startswith("restored: cfg/magik_t40.cfg; U takes it back")
+        await pilot.press("U")
+        await app.until(lambda s: not s.of(Live).plan)
+
+    live(watched("good"), talk, (160, 40))
+
+
+def test_files_that_changed_meanwhile_are_left_alone(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        app.dispatch(Restore(app.bench.of(History).chosen.id, {"config": "older"}, {}))
+        state = await app.until(lambda s: s.note is not None)
+        assert state.note.text == "nothing was restored: was changed by somebody else meanwhile"
+        app.dispatch(PaneChosen("config"))
+        await app.until(lambda s: s.of(ConfigFile).saved is not None)
+        app.dispatch(Drafted("{}"))
+        app.dispatch(RestoreAsked())
+        state = await app.until(lambda s: s.note is not None)
+        assert "edited and not saved" in state.note.text
 
     live(watched("good"), talk)
 
@@ -56,13 +118,13 @@ def test_a_note_is_written(watched: Any) -> None:
 
 def test_nothing_is_forgotten_without_asking_twice(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("j", "D")
-        state = await app.until(lambda s: s.note is not None)
-        assert "the same key again does it" in state.note.text
-        await pilot.press("k", "j", "D")
+        await playing.opened(app, pilot, "j", "D")
+        assert "from the history?" in "\n".join(app.text())
+        await pilot.press("D", "k")
         await pilot.pause()
         assert len(app.bench.of(History).runs) == 2
-        await pilot.press("D")
+        await playing.opened(app, pilot, "D")
+        await pilot.press("d")
         await app.until(lambda s: len(s.of(History).runs) == 1)
 
     live(watched("good"), talk)
@@ -78,14 +140,17 @@ def test_hostile_notes_and_names_stay_text(watched: Any, size: tuple[int, int]) 
     live(watched("hostile"), talk, size)
 
 
-def test_confirming_one_thing_does_not_do_another() -> None:
-    state = State("p", worker="ready").put(History(runs=(Past("a"), Past("b"))))
-    state, effects = update(state, RestoreAsked())
-    assert effects == ()
-    state, effects = update(state, ForgetAsked())
-    assert effects == ()
-    _, effects = update(state, ForgetAsked())
-    assert [e.request["act"] for e in effects] == ["forget"]
+def test_the_history_is_a_table_and_a_run_a_command_line() -> None:
+    run = Past("a", variant="t41", settings=("A=1",), plan={"nodes": {"x y": {"feature_bits": 12, "max": 1.5, "skip": False}}})
+    state = State("/p/net", variant="t40").put(History(runs=(run, Past("b", note="n"))))
+    sheet = runs_sheet(state)
+    assert [row[0] for row in sheet.rows] == ["a", "b"]
+    assert sheet.rows[0][9] == "A=1, x y: feature_bits=12 max=1.5 skip=False"
+    assert run_line(state, Past("b")) == "magik-tui run /p/net --variant t40"
+    here = replace(state, variant="t41")
+    assert run_line(here, run) == (
+        "magik-tui apply /p/net --variant t41 --set A=1 --bits 'x y' 12 --range 'x y' ,1.5 --quantize 'x y' --dry-run"
+    )
 
 
 def test_a_line_of_equal_cosines() -> None:

@@ -16,7 +16,7 @@ from engine.cli.main import cli, main
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "tune.md").read_text("utf-8")
-COMMANDS = re.findall(r"^    (magik-tui (?:tune|sensitivity) .+)$", TEXT, re.MULTILINE)
+COMMANDS = re.findall(r"^    (magik-tui (?:tune|sensitivity|apply) .+)$", TEXT, re.MULTILINE)
 SHARED = {"--json", "--set", "--variant", "--jobs", "--scheduler"}
 
 
@@ -32,7 +32,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         for command in COMMANDS:
             with pytest.MonkeyPatch.context() as quiet:
                 lines: list[str] = []
-                for module in ("tune", "sensitivity"):
+                for module in ("tune", "sensitivity", "apply"):
                     quiet.setattr(f"engine.cli.{module}.say", lines.append)
                 assert main(shlex.split(command)[1:]) == 0
             found[command] = "".join(lines)
@@ -56,7 +56,7 @@ def keys(value: Any) -> Iterator[str]:
 
 
 def test_there_are_commands() -> None:
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 5
 
 
 def test_every_key_is_explained(printed: dict[str, str]) -> None:

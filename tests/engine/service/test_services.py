@@ -138,10 +138,28 @@ def test_a_file_is_written_on_top_of_what_was_read(ask: Asked, project: Path) ->
     assert ask("read", file="config")["version"] == written["version"]
 
 
+def test_a_link_and_its_permissions_outlive_a_save(ask: Asked, project: Path) -> None:
+    real = project / "kept.cfg"
+    (project / "magik.cfg").rename(real)
+    real.chmod(0o640)
+    (project / "magik.cfg").symlink_to(real)
+    ask("write", file="config", text="{}", version=ask("read", file="config")["version"])
+    assert (project / "magik.cfg").is_symlink()
+    assert (real.read_text(), real.stat().st_mode & 0o777) == ("{}", 0o640)
+
+
 def test_a_file_that_is_not_there_is_empty(ask: Asked, project: Path) -> None:
     assert ask("read", file="bits")["version"] == ""
     ask("write", file="bits", text="{}", version="")
     assert (project / NAME).read_text() == "{}"
+
+
+def test_units_say_what_is_asked_and_what_is_legal(ask: Asked) -> None:
+    found = ask("units", set=["QUANT_NODE_SKIP=c2", "QUANT_WEIGHT_BIT=6"])
+    units = {u["name"]: u for u in found["units"]}
+    assert (units["c2"]["skipped"], units["c2"]["feature_bits"], units["c2"]["weight_bits"]) == ("skipped by QUANT_NODE_SKIP", 8, 6)
+    assert {u["weight_bits"] for u in units.values()} == {6, None}
+    assert found["weights"] == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_another_variant_is_served_from_now_on(ask: Asked, project: Path) -> None:
