@@ -220,8 +220,8 @@ def compared_lines(state: State, width: int) -> tuple[Line, ...]:
     ]
     moved.sort(key=lambda each: -abs(each[0]))
     better = sum(each[0] > 0 for each in moved)
-    head = f"{clean(other.id)} -> {clean(base.id) if base else 'the table'}: "
-    head += f"{better} layers better, {len(moved) - better} worse, {len(now) - len(moved)} as before"
+    head = f"{better} layers better, {len(moved) - better} worse, {len(now) - len(moved)} as before"
+    head += f": {clean(other.id)} -> {clean(base.id) if base else 'the table'}"
     lines: list[Line] = [((fit(cut(head, width), width), "head"),)]
     ends = other.cosine, base.cosine if base else min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
     if ends[0] is not None and ends[1] is not None and abs(ends[1] - ends[0]) >= LEAST / 10:

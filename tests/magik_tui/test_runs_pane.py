@@ -60,7 +60,7 @@ def test_two_runs_are_compared(watched: Any) -> None:
         state = await app.until(lambda s: s.of(History).other is not None)
         await pilot.pause()
         text = "\n".join(app.text())
-        assert f"{state.of(History).other.id} -> {state.of(History).base.id}: 0 layers better, 0 worse, 25 as before" in text
+        assert f"0 layers better, 0 worse, 25 as before: {state.of(History).other.id} -> {state.of(History).base.id}"[:80] in text
         assert "+0.01000 0.98000 -> 0.99000  output" in text
         assert "on top - QUANT_FEATURE_BIT=10, before the fix: feature_bits=12" in text
         await pilot.press("k", "space")
