@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..analysis.bisect import Goal, Heading, Problem, Session, Step, read_heading, read_log, write_log
+from ..analysis.bisect import Goal, Heading, Problem, Session, read_heading, read_log, read_priors, write_log
 from ..config import read_source
 from ..errors import ConfigError, OutputError
 from ..events import Log, Report
@@ -14,8 +14,10 @@ from ..export.files import atomic_write
 from ..ir import digest
 from ..jsontext import Source
 from ..project import FOLDER
+from .wanted import Wanted
 
 HINT = "magik-tui bisect writes one"
+EDITED = "the edited log"
 
 
 @dataclass(slots=True)
@@ -28,18 +30,22 @@ class Keeper:
     report: Report
     trouble: bool = field(default=False)
 
-    def keep(self, session: Session) -> None:
-        """Write the log of a session."""
+    def text(self, session: Session) -> str:
+        """Return the log of a session."""
         goal = self.heading.goal
         wanted = f"{goal.metric} of at least {goal.target:g} at {goal.at or 'the outputs'}" if goal.target is not None else goal.metric
         comments = (
             f"What has to stay in float for {wanted}; each line is a network and how it did.",
             f"Edit a mark to good, bad or skip, or delete a line; then: magik-tui bisect {self.root} --replay {self.path}",
         )
+        return write_log(self.heading, session.steps, comments, session.priors)
+
+    def keep(self, session: Session) -> None:
+        """Write the log of a session."""
         if self.trouble:
             return
         try:
-            atomic_write(self.path, [write_log(self.heading, session.steps, comments).encode()])
+            atomic_write(self.path, [self.text(session).encode()])
         except OutputError as error:
             self.trouble = True
             self.report(Log(f"the log is not kept: {error}", "warning", "bisect"))
@@ -70,18 +76,24 @@ def _files_of(goal: Goal) -> list[str]:
     return found
 
 
-def kept_steps(path: Path, problem: Problem) -> tuple[Step, ...]:
-    """Return the steps of the log at `path`, none where there is no such file; ConfigError where it makes no sense."""
+def kept_session(path: Path, problem: Problem) -> Session:
+    """Return what the log at `path` says, nothing where there is no such file; ConfigError where it makes no sense."""
     if not path.exists():
-        return ()
+        return Session(problem)
     try:
-        return read_log(read_source(path, hint=HINT), problem)
+        source = read_source(path, hint=HINT)
+        return Session(problem, read_log(source, problem), read_priors(source, problem))
     except ConfigError as error:
         hint = "; ".join(filter(None, (error.hint, "--fresh begins again")))
         raise ConfigError(error.message, where=error.where, line=error.line, column=error.column, hint=hint) from error
 
 
-def logged(path: Path) -> tuple[Source, Heading]:
-    """Return the text of a log to replay and what it is about; ConfigError where it makes no sense."""
-    source = read_source(path, hint=HINT)
+def logged(wanted: Wanted) -> tuple[Source | None, Heading | None]:
+    """Return the text of the log to replay and what it is about, nothing where none is; ConfigError where it makes no sense."""
+    if wanted.text is not None:
+        source = Source(wanted.text, EDITED)
+    elif wanted.replay is not None:
+        source = read_source(wanted.replay, hint=HINT)
+    else:
+        return None, None
     return source, read_heading(source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ..analysis.bisect import Answer, Goal, Question, Session
 from ..events import Log, Report
 from ..jsontext import printable
@@ -14,11 +16,11 @@ WHAT = {"types": "operator types", "operators": "operators", "parts": "layers of
 
 
 class Teller:
-    """Tells a hook of one bisection. It remembers which contradictions it told."""
+    """Tells a hook of one bisection. Of contradictions it tells the first."""
 
     def __init__(self, goal: Goal, report: Report) -> None:
         self.goal, self.report = goal, report
-        self._told: set[tuple[int, int]] = set()
+        self._told = False
 
     def begin(self, session: Session) -> None:
         """Say what is looked for."""
@@ -27,35 +29,60 @@ class Teller:
         wanted = f"{goal.metric} {goal.target:g} at {place}" if goal.target is not None else f"the command {printable(goal.metric)}"
         count, types = len(problem.operators), len(problem.types)
         self.report(Log(f"Which of {counted(count, 'operator')} ({counted(types, 'type')}) must stay in float for {wanted}?"))
-        self._contradictions(session)
 
     def asking(self, question: Question) -> None:
         """Say where the search stands."""
-        about = f"(about {counted(question.steps, 'step')})"
-        if question.phase == "start":
-            self.report(Log("Judging the network as it is" if not question.floats else "Judging the network with everything in float"))
-        elif question.phase == "check":
-            self.report(Log(f"Checking the found operators: {question.left} left {about}"))
-        elif question.phase == "again":
-            self.report(Log(f"Errors interact; picking the found operators anew, one by one: {question.left} left in this round"))
-        else:
-            self.report(Log(f"Bisecting {WHAT[question.phase]}: {question.left} left {about}"))
+        self.report(Log(stand(question)))
 
     def answered(self, session: Session, question: Question, answer: Answer) -> None:
         """Say how a step went, and where it contradicts another one."""
-        value = "" if answer.value is None else f"  {figure(answer.value, self.goal.metric)}"
-        note = f"  ({printable(answer.note, 200)})" if answer.note else ""
-        self.report(Log(f"  {STATE[answer.mark]}{value}  {described(question, session)}{note}"))
-        self._contradictions(session)
+        self.report(Log(f"  {answer_line(question, answer, session)}"))
+        self.contradictions(session)
 
-    def _contradictions(self, session: Session) -> None:
-        """Tell of the first pair of steps that contradict each other."""
-        for good, bad in session.contradictions():
-            if not self._told:
-                more = len(session.steps[bad].floats) - len(session.steps[good].floats)
-                text = f"step {good + 1} is good; step {bad + 1} has all of its operators in float and {more} more, and is bad"
-                self.report(Log(f"{text}: quantization errors are not monotone, here they interact", "warning", "bisect"))
-            self._told.add((good, bad))
+    def contradictions(self, session: Session) -> None:
+        """Say where the marks of a session contradict each other, once."""
+        first = next(iter(contradictions(session)), None)
+        if first is not None and not self._told:
+            self._told = True
+            self.report(Log(first, "warning", "bisect"))
+
+
+MOST = 3
+"""Contradictions that are told at most."""
+
+
+def contradictions(session: Session) -> list[str]:
+    """Return the first few contradictions between marks in words: of a step that is good and one that is bad, of a person and the steps."""
+    told = []
+    for name, good, bad in islice(session.refuted(), MOST):
+        text = f"{printable(name, 200)} is held to be good, but step {good + 1} is good with it in float and step {bad + 1}"
+        told.append(f"{text}, with it quantized again, is bad")
+    for good, bad in islice(session.contradictions(), MOST - len(told)):
+        more = len(session.steps[bad].floats) - len(session.steps[good].floats)
+        text = f"step {good + 1} is good; step {bad + 1} has all of its operators in float and {more} more, and is bad"
+        told.append(f"{text}: quantization errors are not monotone, here they interact")
+    return told
+
+
+def stand(question: Question) -> str:
+    """Return where a search stands: what is searched, how much is left, about how many steps that takes."""
+    about = f"(about {counted(question.steps, 'step')})"
+    match question.phase:
+        case "start":
+            return "Judging the network as it is" if not question.floats else "Judging the network with everything in float"
+        case "check":
+            return f"Checking the found operators: {question.left} left {about}"
+        case "again":
+            return f"Errors interact; picking the found operators anew, one by one: {question.left} left in this round"
+        case phase:
+            return f"Bisecting {WHAT[phase]}: {question.left} left {about}"
+
+
+def answer_line(question: Question, answer: Answer, session: Session) -> str:
+    """Return how a step went."""
+    value = "" if answer.value is None else f"  {figure(answer.value, session.problem.goal.metric)}"
+    note = f"  ({printable(answer.note, 200)})" if answer.note else ""
+    return f"{STATE[answer.mark]}{value}  {described(question, session)}{note}"
 
 
 def described(question: Question, session: Session) -> str:
@@ -68,6 +95,9 @@ def described(question: Question, session: Session) -> str:
         return f"in float: all {', '.join(printable(t) for t in question.types)}"
     if len(question.floats) == len(session.problem.operators):
         return "everything in float"
+    if question.phase == "start":
+        held = len(session.problem.operators) - len(question.floats)
+        return f"everything in float but {counted(held, 'operator')} held to be good"
     names = [name for name in session.problem.operators if name in question.floats]
     named = ", ".join(printable(name, 200) for name in names[:NAMED])
     return f"in float: {named}" + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

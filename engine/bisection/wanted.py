@@ -10,6 +10,7 @@ from pathlib import Path
 from ..analysis.bisect import Goal, Heading
 from ..analysis.scoring import METRICS
 from ..errors import UsageError
+from .byhand import NOTHING, ByHand
 
 DEFAULTS: Mapping[str, float] = {"cosine_avg": 0.99, "cosine_min": 0.99, "sqnr": 20.0}
 """The target of each metric where none is given: the guide's threshold, and about the same in dB."""
@@ -23,7 +24,8 @@ class Wanted:
     """The options of a bisection; None leaves one to the log that is replayed, or to the default.
 
     `metric` is one of `METRICS` or the command line of a program, `at` a node, `timeout` in seconds. `fresh` forgets what an earlier
-    run answered, `replay` is a log to take the answers from.
+    run answered, `replay` is a log to take the answers from, `text` one that is no file. `hand` is what a person does before the search
+    goes on, `steps` the networks judged at most before it pauses.
     """
 
     metric: str | None = None
@@ -32,6 +34,14 @@ class Wanted:
     timeout: float = TIMEOUT
     fresh: bool = False
     replay: Path | None = None
+    text: str | None = None
+    hand: ByHand = NOTHING
+    steps: int | None = None
+
+    @property
+    def pauses(self) -> bool:
+        """Whether the search is to be taken up where it stands, even at its end."""
+        return self.steps is not None or bool(self.hand)
 
     def goal(self, heading: Heading | None = None) -> Goal:
         """Return the goal, that of a log where nothing else is given; UsageError where it makes no sense or is not that of the log."""

@@ -13,7 +13,7 @@ from engine.jsontext import printable
 from engine.messages import to_line
 
 if TYPE_CHECKING:
-    from engine.bisection.hunt import Hunt
+    from engine.bisection.documents import Hunt, Pause
     from engine.bisection.wanted import Wanted
 
 PROGRAM = "magik-tui"
@@ -23,14 +23,17 @@ MANY = 8
 
 def bisect_project(path: Path, wanted: Wanted, *, as_json: bool, apply: bool, **where: Any) -> int:
     """Bisect a project, print what came out, and write it to its configuration if asked; `where` are the options of `opened`."""
+    from engine.bisection.documents import Pause
     from engine.bisection.hunt import bisect
 
     try:
         with opened(path, **where) as lab:
             hunt = bisect(lab, wanted)
             document = hunt.document()
-            lines = [] if as_json else report_lines(hunt, document)
-            if apply:
+            lines = [] if as_json else pause_lines(hunt) if isinstance(hunt, Pause) else report_lines(hunt, document)
+            if apply and isinstance(hunt, Pause):
+                complain(PROGRAM, "nothing is applied: the bisection is not finished")
+            elif apply:
                 said = applied(lab.job.config_path, document["config"])
                 lines.append(said)
                 if where["settings"]:
@@ -53,6 +56,18 @@ def applied(file: Path, config: dict[str, list[str]]) -> str:
     changed = edit_config(file, changes)
     name = printable(str(file), 300)
     return f"wrote {name}: {', '.join(changes)}" if changed else f"{name} says so already"
+
+
+def pause_lines(pause: Pause) -> list[str]:
+    """Return the steps so far, where the search stands, and what the next step would judge."""
+    from engine.bisection.telling import answer_line, contradictions, counted, described, stand
+
+    asked, session = pause.session.asked(), pause.session
+    lines = [f"{number:>3} {answer_line(question, answer, session)}" for number, (question, answer) in enumerate(asked, 1)]
+    lines += [f"note: {text}" for text in contradictions(session)]
+    lines.append(f"paused after {counted(len(asked), 'evaluation')}. {stand(pause.question)}")
+    lines.append(f"  > next     {described(pause.question, session)}")
+    return [*lines, f"log {printable(pause.log, 300)}"]
 
 
 def report_lines(hunt: Hunt, document: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -91,6 +91,12 @@ def watch(project: Path, as_json: bool, settings: tuple[str, ...], variant: str 
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds a command has for one step (600).")
 @click.option("--apply", is_flag=True, help="Write what was found to QUANT_NODE_SKIP in magik.cfg; the rest of the file stays as it is.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="LOG", help="Take the marks in an edited log and ask for the rest.")
+@click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Pause after N networks; the same command goes on. 0 only looks.")
+@click.option("--mark", type=click.Choice(["good", "bad", "skip"]), help="Mark the step at hand yourself, in place of the metric.")
+@click.option("--undo", type=click.IntRange(min=0), default=0, metavar="N", help="Take the last N steps back first.")
+@click.option("--good", multiple=True, metavar="NAME", help="Hold an operator or type to be good: it stays quantized, untried.")
+@click.option("--suspect", multiple=True, metavar="NAME", help="Try an operator or type first.")
+@click.option("--untested", multiple=True, metavar="NAME", help="Take back what was held of an operator or type.")
 @click.option("--resume/--fresh", default=True, help="Go on where the same bisection was stopped (default), or begin again.")
 def bisect(
     project: Path,
@@ -102,6 +108,11 @@ def bisect(
     apply: bool,
     timeout: float | None,
     resume: bool,
+    undo: int,
+    mark: Literal["good", "bad", "skip"] | None,
+    good: tuple[str, ...],
+    suspect: tuple[str, ...],
+    untested: tuple[str, ...],
     **options: Any,
 ) -> int:
     """Find the smallest set of operators of PROJECT that has to stay in float.
@@ -110,10 +121,12 @@ def bisect(
     missed. A command as metric reads the report of each step on its standard input and finds the outputs of the network in the folder
     $MAGIK_OUTPUTS; exit code 0 means good, 125 cannot tell, any other below 128 bad.
     """
+    from engine.bisection.byhand import ByHand
     from engine.bisection.wanted import TIMEOUT, Wanted
     from engine.cli.bisect import bisect_project
 
-    wanted = Wanted(timeout=timeout or TIMEOUT, fresh=not resume, **options)
+    hand = ByHand(undo, good, suspect, untested, mark)
+    wanted = Wanted(timeout=timeout or TIMEOUT, fresh=not resume, hand=hand, **options)
     where = {"settings": settings, "variant": variant, "jobs": jobs, "scheduler": scheduler}
     return bisect_project(project, wanted, as_json=as_json, apply=apply, **where)
 

@@ -71,12 +71,13 @@ class Group:
     """Operators that go into float together: one, a tied group of them, or all of one type.
 
     `shadow` is the suspicion that falls on it from outside: a layer may do badly because of the levels it is fed with, which are those of
-    the layer before it.
+    the layer before it. A `suspect` is what a person wants to be tried first.
     """
 
     name: str
     members: tuple[Operator, ...]
     shadow: float = 0.0
+    suspect: bool = False
 
     @property
     def suspicion(self) -> float:

@@ -11,7 +11,8 @@ Layers that feed a guilty one come soon after it: what it does badly may be thei
     check      each member integer again while the others are float: every answer has to be "bad"
     again      where errors may cancel: members are picked one by one, each time the one that scores best, to see whether fewer do
 
-Growing gallops: the first set is the one that should suffice if errors added up like noise powers, later ones double. Shrinking is
+Growing gallops: the first set is the one that should suffice if errors added up like noise powers (or the suspects, where a person
+named any), later ones double. Shrinking is
 QuickXplain (Junker, AAAI 2004) with pieces that gallop in place of halves: a piece that is not needed doubles the next, one that is
 needed halves it, so a run of innocents costs a logarithm and neighbouring culprits one question each.
 """
@@ -103,7 +104,8 @@ def _suspects(groups: Sequence[Group]) -> list[Group]:
 
 
 def _of_type(kind: str, groups: Sequence[Group]) -> Group:
-    return Group(kind, tuple(m for g in groups for m in g.members), sum(g.suspicion for g in groups))
+    members = tuple(m for g in groups for m in g.members)
+    return Group(kind, members, sum(g.suspicion for g in groups), any(g.suspect for g in groups))
 
 
 def _union(groups: Sequence[Group]) -> Floats:
@@ -121,7 +123,8 @@ def _types(mind: Mind) -> Generator[Question, Answer, list[Group]]:
 def _grow(mind: Mind, order: Sequence[Group], phase: Phase, most: int) -> Generator[Question, Answer, list[Group] | None]:
     """Return the beginning of the order, `most` members at most, that makes the network good; None when none does."""
     errors, budget = [group.error for group in order], mind.problem.goal.budget
-    count, step = max(1, enough(errors, 0, (mind.noise(frozenset()), sum(errors)), budget)), 1
+    suspects = sum(group.suspect for group in order)  # they lead the order
+    count, step = suspects or max(1, enough(errors, 0, (mind.noise(frozenset()), sum(errors)), budget)), 1
     while count <= most:  # from the outset more may be needed than may be asked for
         floats = _union(order[:count])
         types = [group.name for group in order[:count]] if phase == "types" else []

@@ -34,15 +34,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_quoted_command_works(command: str, sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+HAND = [command for command in COMMANDS if "--steps" in command]
+"""They go on from one another."""
+
+
+@pytest.mark.parametrize("commands", [*([command] for command in COMMANDS if command not in HAND), HAND], ids=lambda each: each[0])
+def test_a_quoted_command_works(
+    commands: list[str], sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(sample)
     monkeypatch.setenv("PATH", f"{sample / 'bin'}:/usr/bin:/bin")
-    assert main([*shlex.split(command)[1:], "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["minimal"]
     explained = set(re.findall(r"`(\w+)`", TEXT))
-    assert set(document) - {"schema"} <= explained
+    for command in commands:
+        assert main([*shlex.split(command)[1:], "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["minimal"] if commands is not HAND else document["asking"]
+        assert set(document) - {"schema"} <= explained
 
 
 def test_what_the_table_shows_is_what_is_printed(sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,4 +77,4 @@ def test_the_log_that_is_shown_is_one() -> None:
 
 
 def test_there_are_commands() -> None:
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 6

@@ -23,8 +23,8 @@ def test_the_document(project: Path, bisect: Bisect) -> None:
     assert said.code == 0
     document = said.document
     assert list(document) == [
-        *("schema", "target", "metric", "baseline", "healed", "culprit_types", "culprits"),
-        *("evaluations", "minimal", "interacting", "log", "config"),
+        *("schema", "finished", "target", "metric", "at", "evaluations", "priors", "contradictions", "log"),
+        *("baseline", "healed", "culprit_types", "culprits", "minimal", "interacting", "config"),
     ]
     assert (document["schema"], document["target"], document["metric"], document["minimal"]) == (1, 0.99999, "cosine_avg", True)
     names = [culprit["name"] for culprit in document["culprits"]]

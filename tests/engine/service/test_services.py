@@ -213,6 +213,31 @@ def test_a_bisection_tells_each_step(project: Path) -> None:
     assert Path(document["path"]).exists()
 
 
+def test_a_bisection_by_hand_is_a_row_of_requests(project: Path) -> None:
+    """Each is asked of another worker; the log on disk holds the search together."""
+    tiny.configure(project, QUANT_FEATURE_BIT=4)
+
+    def ask(**fields: Any) -> Any:
+        return Asked(project)("bisect", target=0.999, **fields)
+
+    first = ask(steps=1, good=["BatchNormScale"])
+    layers = [row["name"] for row in converted(project)["nodes"]]
+    signs = dict(zip(layers, first["states"], strict=True))
+    assert (first["finished"], first["evaluations"], signs["data/BatchNormScale"]) == (False, 1, "+")
+    assert sorted(n for n, sign in signs.items() if sign == ">") == first["asking"]["floats"]
+    marked = ask(mark="bad", steps=0, read=True)
+    assert '"note": "marked by hand"' in marked["text"]
+    edited = marked["text"].replace('"note": "marked by hand"', '"note": "looked at"')
+    back = ask(undo=1, steps=0)
+    assert back["asking"] == first["asking"]
+    replayed = Asked(project)("bisect", text=edited, steps=0)
+    assert replayed["log"][-1]["note"] == "looked at"
+    assert replayed["target"] == 0.999
+    assert Asked(project)("bisect", replay=replayed["path"], steps=0)["asking"] == marked["asking"]
+    with pytest.raises(ConfigError, match="the edited log:3"):
+        Asked(project)("bisect", text=edited.replace('{"bisect"', 'what\n{"bisect"'), steps=0)
+
+
 def test_widths_are_tuned_for_a_target(project: Path) -> None:
     found = service("tune")
     document = found.answer(Context(project, None), found.read({"target": 0.9995}), silent)
