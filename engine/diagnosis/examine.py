@@ -10,7 +10,7 @@ from ..analysis.diagnosis.costs import cost_of
 from ..analysis.diagnosis.diagnosis import Diagnosis, operators
 from ..analysis.diagnosis.figures import HEALTHY, Figures, figures_of, verdict
 from ..analysis.diagnosis.findings import Finding, Value, debug_samples, first_layer, health, poor_samples, sides, tried
-from ..analysis.diagnosis.inputs import SWAMPED, keys_of, preprocessing, without_statistics
+from ..analysis.diagnosis.inputs import SWAMPED, keys_of, preprocessing, suspected, without_statistics
 from ..analysis.diagnosis.statistics import likely
 from ..analysis.diagnosis.trials import Change, Trial, together
 from ..errors import DataError
@@ -113,11 +113,12 @@ def _preprocessings(bench: Bench, fed: Evidence) -> list[Trial]:
     configured = fed.configured
     if configured is None:
         return []
-    if fed.judged is not None and fed.judged.answer == "wrong":
+    if fed.judged is not None and suspected(fed.judged):
         settings = fed.judged.best.settings(configured)
         title = " and ".join(settings) + " as in the training"
         do = "diagnose again: everything else was measured on a network that is fed wrongly"
-        return bench.settings(Change("preprocessing", title, settings, do=do))
+        proved = fed.judged.answer == "wrong" and not fed.centred
+        return bench.settings(Change("preprocessing", title, settings, do=do, caution="" if proved else HINT))
     if fed.bias_share is None or fed.bias_share >= SWAMPED:
         return []
     all_settings = [other.settings(configured) for other in likely(configured)]
@@ -129,7 +130,7 @@ def _fed(fed: Evidence) -> Finding:
         reason = f"{fed.reason}: MEAN, NORMAL and COLOR are not judged"
         return Finding("preprocessing", "unknown", reason)
     if fed.judged is not None:
-        return preprocessing(fed.judged, fed.configured, fed.pictures)
+        return preprocessing(fed.judged, fed.configured, fed.pictures, fed.centred)
     numbers: dict[str, Value] = {} if fed.input is None else asdict(fed.input)
     return without_statistics(fed.reason, numbers, fed.bias_share)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..analysis.diagnosis.statistics import Channels, Judged, Preprocessing, judge, promising, usual
+from ..analysis.diagnosis.statistics import Channels, Judged, Memory, Preprocessing, judge, promising, usual
 from ..config import Config
 from ..dataset import InputSpec, Sample
 from ..errors import DataError, MagikError
@@ -45,15 +45,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What was measured of the preprocessing: `judged` by a batch normalization, else the share of the first convolution's biases.
+    """What was measured of the preprocessing: `judged` by a tensor's statistics, else the share of the first convolution's biases.
 
-    `bias_share` is the median over its channels of |bias| / deviation of what it adds to. `reason` says why there is neither.
+    `centred` names the tensor where only its mean was known, which is a hint and no proof. `bias_share` is the median over its channels of
+    |bias| / deviation of what it adds to. `reason` says why there is neither.
     """
 
     configured: Preprocessing | None = None
     input: Input | None = None
     pictures: int = 0
     judged: Judged | None = None
+    centred: str = ""
     bias_share: float | None = None
     reason: str = ""
 
@@ -75,13 +77,13 @@ def evidence(lab: Lab, faulty: Collection[str] = ()) -> Evidence:
         reason = "the model has no batch normalization of its own, and no biases in its first convolution"
         return Evidence(configured, seen, len(pixels), reason=reason)
     probe = _Probe(graph, spec, known.tensor)
-    if known.mean is None or known.deviation is None:
+    if known.mean is None:
         return Evidence(configured, seen, len(pixels), bias_share=_bias_share(known, probe.channels(configured, pixels)))
-    candidates = usual(configured)
+    candidates, memory = usual(configured), Memory(known.mean, known.deviation)
     few = _seen(lab, probe, candidates, pixels[:: max(1, len(pixels) // 4)])
-    near = promising(few, configured, known.mean, known.deviation)
-    table = _seen(lab, probe, near, pixels)
-    return Evidence(configured, seen, len(pixels), judge(table, configured, known.mean, known.deviation))
+    table = _seen(lab, probe, promising(few, configured, memory), pixels)
+    centred = known.tensor if known.deviation is None else ""
+    return Evidence(configured, seen, len(pixels), judge(table, configured, memory), centred)
 
 
 def _seen(lab: Lab, probe: _Probe, candidates: Sequence[Preprocessing], pixels: Sequence[Array]) -> dict[Preprocessing, Channels]:

@@ -1,8 +1,13 @@
-"""What a model remembers of its training: the statistics of its first batch normalization, or the biases of its first convolution."""
+"""What a model remembers of its training: the statistics of its first batch normalization, or what folding it leaves.
+
+Folding hides mean and deviation in weights and biases, but for one place: a convolution with nothing but convolutions behind it, the
+linear bottleneck of MobileNets and EfficientNets. The offset of its normalization has no effect there, since the normalizations behind the
+next convolutions take any constant away again; weight decay leaves it near zero, and with it the mean of the tensor over the training.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +24,8 @@ class Remembered:
     """A tensor near the input, with one number per channel of what is known of it.
 
     For a batch normalization `mean` and `deviation` are those of `tensor`, what it reads, over the training. Where that has been folded
-    away `bias` is that of the convolution that makes `tensor`, and there is no more.
+    away, `mean` is zero for a linear bottleneck, of which no deviation is known; else `bias` is that of the convolution that makes
+    `tensor`, and there is no more.
     """
 
     tensor: str
@@ -31,7 +37,8 @@ class Remembered:
 def remembered(path: Path, config: Config, name: str) -> Remembered | None:
     """Return what the model at `path`, cut as `config` says, remembers about input `name`; None when there is nothing of the kind.
 
-    A batch normalization counts when everything before it was made from that input and constants, and no other one lies between.
+    A batch normalization counts when everything before it was made from that input and constants, and no other one lies between; so does
+    a linear bottleneck where there is none.
     ModelError for a file that is no such model, or for names that are not in it.
     """
     from .cut import cut
@@ -49,6 +56,8 @@ def search(raw: RawGraph, name: str) -> Remembered | None:
     """Do what `remembered` does in a source model."""
     follows, foreign = {name}, {t for t in raw.inputs if t != name}
     bias: Remembered | None = None
+    centred: Remembered | None = None
+    readers = _readers(raw)
     for node in raw.nodes:
         tensors = reads(node)
         if any(t in foreign for t in tensors):
@@ -62,8 +71,42 @@ def search(raw: RawGraph, name: str) -> Remembered | None:
                 return found
         if node.op == "Conv" and bias is None:
             bias = _bias(node, raw.constants)
+        if node.op == "Conv" and centred is None and _linear(node, raw, readers):
+            centred = Remembered(node.outputs[0], mean=np.zeros(raw.constants[node.inputs[2]].size))
         follows.update(t for t in node.outputs if t)
-    return bias
+    return centred or bias
+
+
+def _readers(raw: RawGraph) -> dict[str, list[RawNode]]:
+    readers: dict[str, list[RawNode]] = {}
+    for node in raw.nodes:
+        for tensor in reads(node):
+            readers.setdefault(tensor, []).append(node)
+    return readers
+
+
+def _linear(conv: RawNode, raw: RawGraph, readers: Mapping[str, Sequence[RawNode]]) -> bool:
+    """Tell whether a convolution with a bias is read by such convolutions alone, directly or through sums."""
+    if not _biased(conv, raw):
+        return False
+    waiting, seen = [conv.outputs[0]], set[str]()
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        if tensor in raw.outputs or tensor not in readers:
+            return False
+        for node in readers[tensor]:
+            if node.op == "Add" and not any(t in raw.constants for t in node.inputs):
+                waiting.append(node.outputs[0])
+            elif not (node.op == "Conv" and node.inputs[0] == tensor and _biased(node, raw)):
+                return False
+    return True
+
+
+def _biased(conv: RawNode, raw: RawGraph) -> bool:
+    return len(conv.inputs) > 2 and conv.inputs[2] in raw.constants
 
 
 def _statistics(node: RawNode, constants: Mapping[str, Array]) -> Remembered | None:

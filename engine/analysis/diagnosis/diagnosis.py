@@ -119,13 +119,20 @@ class Diagnosis:
         fed = self.finding("preprocessing")
         return fed is not None and fed.level == "hint"
 
+    def _suspect(self) -> str:
+        """Return what a hint says of the preprocessing."""
+        fed = self.finding("preprocessing")
+        keys = fed.numbers.get("suspect") if fed is not None else None
+        return f"{keys} is likely right, in place of what is configured" if keys else "NORMAL is likely missing or too small"
+
     def headline(self) -> Finding:
         """Return what is said first: verdict, cause, and the first fix with its measured gain."""
         cause = self.cause
         numbers: dict[str, Value] = {"bits": self._few()} if cause == "width" else {}
         claim = _CAUSES[cause] if cause == "preprocessing" else f"{self.verdict}: {_CAUSES[cause]}"
         if self.hinted:
-            claim = f"NORMAL is likely missing or too small, which was not proved; look at that first. Apart from it {claim}"
+            claim = f"{{suspect}}, which was not proved; look at that first. Apart from it {claim}"
+            numbers["suspect"] = self._suspect()
         support = self.finding(_SUPPORT[cause])
         if support is not None:
             numbers["because"] = support.claim

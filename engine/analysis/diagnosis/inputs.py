@@ -7,13 +7,18 @@ from typing import Any
 
 from ...datacheck import FEWEST, MOST
 from .findings import Finding, Value, gained, words_of
-from .statistics import FIT, TWICE, Judged, Preprocessing
+from .statistics import FIT, FIT_MEAN, TWICE, Judged, Preprocessing
 from .trials import Trial
 
 SWAMPED = 0.03
 """First biases with a smaller share than this are lost beside what they are added to: networks that were shown show 0.25 and more."""
 
+LIKELY = 0.8
+"""The share of draws that makes a better fit a hint."""
+
 STATISTICS = "the statistics of the model's first batch normalization"
+
+BOTTLENECK = "the mean of the linear bottleneck {tensor}, which a training leaves near zero"
 
 BLIND = (
     "no cosine can show a wrong MEAN, NORMAL or COLOR, since the float network is fed with the same; "
@@ -21,28 +26,44 @@ BLIND = (
 )
 
 
-def preprocessing(judged: Judged, configured: Preprocessing, pictures: int) -> Finding:
-    """Return what the statistics of the first batch normalization say of MEAN, NORMAL and COLOR."""
+def preprocessing(judged: Judged, configured: Preprocessing, pictures: int, centred: str = "") -> Finding:
+    """Return what is said of MEAN, NORMAL and COLOR by the first batch normalization, or by the mean of the tensor `centred`."""
     numbers: dict[str, Value] = {"divergence": judged.divergence, "pictures": pictures, "swapped": judged.swapped}
+    statistics, fit = (BOTTLENECK, FIT_MEAN) if centred else (STATISTICS, FIT)
+    if centred:
+        numbers["tensor"] = centred
     color = ""
     if judged.swapped is not None and judged.best.color == configured.color:
         near = judged.swapped <= TWICE * judged.best_divergence
         color = "; with the colours swapped {swapped:.3g}" + (", so this cannot tell RGB from BGR" if near else "")
     if judged.answer == "fits":
-        words = f"MEAN, NORMAL and COLOR fit {STATISTICS}: divergence {{divergence:.3g}} over {{pictures}} pictures"
-        return Finding("preprocessing", "fine", words + color, numbers)
+        words = f"MEAN, NORMAL and COLOR fit {statistics}: divergence {{divergence:.3g}} over {{pictures}} pictures" + color
+        if judged.rival is None:
+            return Finding("preprocessing", "fine", words, numbers)
+        numbers["rival"] = keys_of(judged.rival.settings(configured))
+        return Finding("preprocessing", "unknown" if centred else "fine", words + "; {rival} fits as well", numbers)
     numbers |= {"best": judged.best_divergence, "keys": keys_of(judged.best.settings(configured)), "agreed": judged.agreed}
     if judged.answer == "strange":
         words = (
-            f"no usual MEAN, NORMAL and COLOR fits {STATISTICS}: divergence {{divergence:.3g}} over {{pictures}} pictures, {{best:.3g}} at "
-            f"best, {FIT:g} is a fit; the pictures are unlike the training's, or its preprocessing was unusual"
+            f"no usual MEAN, NORMAL and COLOR fits {statistics}: divergence {{divergence:.3g}} over {{pictures}} pictures, {{best:.3g}} at "
+            f"best, {fit:g} is a fit; the pictures are unlike the training's, or its preprocessing was unusual"
         )
         return Finding("preprocessing", "unknown", words, numbers)
     words = (
-        f"{STATISTICS} fit {{keys}} better: divergence {{best:.3g}} in place of {{divergence:.3g}} "
+        f"by {statistics}, {{keys}} fits better: divergence {{best:.3g}} in place of {{divergence:.3g}} "
         "over {pictures} pictures, in {agreed:.1%} of the draws from them"
     )
-    return Finding("preprocessing", "bad" if judged.answer == "wrong" else "unknown", words + color, numbers)
+    if not suspected(judged):
+        return Finding("preprocessing", "unknown", words + color, numbers)
+    if judged.answer == "wrong" and not centred:
+        return Finding("preprocessing", "bad", words + color, numbers)
+    numbers["suspect"] = numbers["keys"]
+    return Finding("preprocessing", "hint", words + color + "; that is a hint and no proof", numbers)
+
+
+def suspected(judged: Judged) -> bool:
+    """Tell whether another preprocessing fits so much better that it is worth a try."""
+    return judged.answer == "wrong" or (judged.answer == "unsure" and judged.agreed >= LIKELY)
 
 
 def keys_of(settings: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Which preprocessing a network was trained with, told by the statistics of its first batch normalization.
+"""Which preprocessing a network was trained with, told by what it remembers of a tensor near its input.
 
 Float and quantized network are both fed with what MEAN, NORMAL and COLOR make, so no cosine between them can show that these are wrong.
 A batch normalization can: it holds mean and variance, per channel, of what it read in training. Pictures like those of the training give
@@ -7,7 +7,13 @@ distributions,
 
     J = ((s^2 + d^2) / t^2 + (t^2 + d^2) / s^2) / 2 - 1,    d the difference of the means, s and t the deviations,
 
-and its median over the channels. How sure the order of two candidates is, resampling the pictures tells (Efron's bootstrap).
+and its median over the channels. Where batch normalizations are folded away, the mean of a linear bottleneck is still known: zero, about.
+No deviation is, so that of the pictures takes its place, and the distance is twice the logarithm of the likelihood ratio of the two means,
+
+    L = ln(1 + d^2 / s^2),
+
+averaged over the channels: each keeps a little offset of its own, a wrong preprocessing gives many channels a large one. How sure the order
+of two candidates is, resampling the pictures tells (Efron's bootstrap), and for L the channels as well.
 """
 
 from __future__ import annotations
@@ -29,6 +35,9 @@ SLACK = 0.01
 FIT = 0.5
 """A larger divergence is no fit: right preprocessings show up to 0.25, on pictures of another kind than the training's."""
 
+FIT_MEAN = 0.1
+"""The same for the mean alone: right preprocessings showed up to 0.07, usual wrong ones 0.05 to 27."""
+
 UNIT = 2.0
 """A NORMAL up to this looks as if it were meant for pixels from 0 to 1."""
 
@@ -37,6 +46,9 @@ FAR = 10.0
 
 RESAMPLED, SURE = 200, 0.95
 """How often the pictures are drawn anew, and the share of draws that must agree."""
+
+ALIKE = 0.05
+"""Two MEAN and NORMAL that differ by less than this share of NORMAL are the same to any network."""
 
 Answer = Literal["fits", "wrong", "unsure", "strange"]
 
@@ -60,6 +72,24 @@ class Preprocessing:
             found["COLOR"] = [self.color]
         return found
 
+    def numbers_like(self, other: Preprocessing) -> bool:
+        """Tell whether MEAN and NORMAL are those of `other`, or so near that no network would feel it."""
+        pairs = (*zip(self.mean, other.mean, other.normal, strict=True), *zip(self.normal, other.normal, other.normal, strict=True))
+        return all(abs(a - b) <= ALIKE * abs(unit) for a, b, unit in pairs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What is known of a tensor over the training: its mean per channel, and its deviation, None where that is not known."""
+
+    mean: Array
+    deviation: Array | None = None
+
+    @property
+    def fit(self) -> float:
+        """A larger divergence is no fit."""
+        return FIT_MEAN if self.deviation is None else FIT
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
@@ -68,12 +98,15 @@ class Channels:
     mean: Array
     square: Array
 
-    def divergence(self, mean: Array, deviation: Array, chosen: Array | None = None) -> float:
-        """Return the median divergence from the statistics of a batch normalization; `chosen` are the pictures to take."""
+    def divergence(self, known: Memory, chosen: Array | None = None, columns: Array | None = None) -> float:
+        """Return the divergence from what is known of the training; `chosen` are the pictures to take, `columns` the channels."""
         means, squares = (self.mean, self.square) if chosen is None else (self.mean[chosen], self.square[chosen])
         center = means.mean(0)
-        s2 = np.maximum(squares.mean(0) - center * center, 1e-12)
-        t2, d2 = np.maximum(np.square(deviation), 1e-12), np.square(center - mean)
+        s2, d2 = np.maximum(squares.mean(0) - center * center, 1e-12), np.square(center - known.mean)
+        if known.deviation is None:
+            ratios = np.log1p(d2 / s2)
+            return float(ratios.mean() if columns is None else ratios[columns].mean())
+        t2 = np.maximum(np.square(known.deviation), 1e-12)
         return float(np.median(((s2 + d2) / t2 + (t2 + d2) / s2) / 2 - 1))
 
 
@@ -82,8 +115,9 @@ class Judged:
     """What the statistics say of a configured preprocessing.
 
     "fits": nothing fits better; "wrong": `best` does, and resampling agrees; "unsure": it does, but not always; "strange": nothing that is
-    usual fits. `divergence` is that of the configured one, `best_divergence` that of `best`, `agreed` the share of draws. `color` tells
-    whether the order of colours matters to the statistics: the divergence with them swapped, beside `best`.
+    usual fits. `divergence` is that of the configured one, `best_divergence` that of `best`, `agreed` the share of draws. `swapped` tells
+    whether the order of colours matters to the statistics: the divergence with them swapped, beside `best`. `rival` has other numbers than
+    `best`, the same colours, and fits as well.
     """
 
     answer: Answer
@@ -92,6 +126,7 @@ class Judged:
     best_divergence: float
     agreed: float
     swapped: float | None
+    rival: Preprocessing | None = None
 
 
 def usual(configured: Preprocessing) -> list[Preprocessing]:
@@ -129,38 +164,42 @@ _RGB: Sequence[tuple[tuple[float, ...], tuple[float, ...]]] = (
 )
 
 
-def judge(seen: Mapping[Preprocessing, Channels], configured: Preprocessing, mean: Array, deviation: Array, *, seed: int = 0) -> Judged:
-    """Compare the candidates `seen` on the pictures with the statistics of a batch normalization.
+def judge(seen: Mapping[Preprocessing, Channels], configured: Preprocessing, known: Memory, *, seed: int = 0) -> Judged:
+    """Compare the candidates `seen` on the pictures with what is known of the training.
 
     Of candidates that fit about as well as the best one, that with the fewest changes counts, the configured one before all.
     """
-    table = {c: channels.divergence(mean, deviation) for c, channels in seen.items()}
+    table = {c: channels.divergence(known) for c, channels in seen.items()}
     least = min(table.values())
     fitting = [c for c, value in table.items() if value <= max(TWICE * least, least + SLACK)]
     best = min(fitting, key=lambda c: len(c.settings(configured)))
     own = table[configured]
     swapped = Preprocessing(best.mean, best.normal, best.color[::-1])
     other = table.get(swapped) if best.color != swapped.color else None
+    rivals = [c for c in fitting if c.color == best.color and not c.numbers_like(best)]
+    rival = min(rivals, key=lambda c: table[c], default=None)
+    fits = table[best] <= known.fit
     if best == configured:
-        return Judged("fits" if own <= FIT else "strange", own, best, own, 1.0, other)
-    agreed = _agreement(seen[configured], seen[best], mean, deviation, seed)
-    sure = agreed >= SURE and table[best] <= FIT
-    return Judged("wrong" if sure else "unsure" if table[best] <= FIT else "strange", own, best, table[best], agreed, other)
+        return Judged("fits" if fits else "strange", own, best, own, 1.0, other, rival)
+    agreed = _agreement(seen[configured], seen[best], known, seed)
+    answer: Answer = "strange" if not fits else "wrong" if agreed >= SURE else "unsure"
+    return Judged(answer, own, best, table[best], agreed, other, rival)
 
 
-def promising(seen: Mapping[Preprocessing, Channels], configured: Preprocessing, mean: Array, deviation: Array) -> list[Preprocessing]:
+def promising(seen: Mapping[Preprocessing, Channels], configured: Preprocessing, known: Memory) -> list[Preprocessing]:
     """Return the candidates that a few pictures do not rule out, the configured one among them, each with its swapped colours."""
-    table = {c: channels.divergence(mean, deviation) for c, channels in seen.items()}
-    limit = FAR * min(table.values()) + FIT
+    table = {c: channels.divergence(known) for c, channels in seen.items()}
+    limit = FAR * min(table.values()) + known.fit
     near = {replace(c, color="") for c, value in table.items() if value <= limit or c == configured}
     return [c for c in seen if replace(c, color="") in near]
 
 
-def _agreement(one: Channels, other: Channels, mean: Array, deviation: Array, seed: int) -> float:
-    """Return the share of draws of the pictures, with replacement, in which `other` fits better."""
-    count = len(one.mean)
-    draws = np.random.default_rng(seed).integers(0, count, (RESAMPLED, count))
-    better = (one.divergence(mean, deviation, d) > other.divergence(mean, deviation, d) for d in draws)
+def _agreement(one: Channels, other: Channels, known: Memory, seed: int) -> float:
+    """Return the share of draws of the pictures, and of channels where these differ by chance, in which `other` fits better."""
+    (count, channels), random = one.mean.shape, np.random.default_rng(seed)
+    draws = random.integers(0, count, (RESAMPLED, count))
+    columns = random.integers(0, channels, (RESAMPLED, channels))
+    better = (one.divergence(known, d, c) > other.divergence(known, d, c) for d, c in zip(draws, columns, strict=True))
     return sum(better) / RESAMPLED
 
 

@@ -40,8 +40,8 @@ def convolved(x: Floats, w: Floats) -> Floats:
     return np.einsum("nchwij,ocij->nohw", windows, w).astype(np.float32)
 
 
-def model(*, folded: bool = False, gain: float = 1.0) -> bytes:
-    """Two convolutions with batch normalizations fitted to `pixels`, or folded into their weights.
+def model(*, folded: bool = False, bottleneck: bool = False, gain: float = 1.0) -> bytes:
+    """Two convolutions with batch normalizations fitted to `pixels`, or folded into their weights; if asked a linear one between them.
 
     `gain` makes one channel between them that much louder: its tensor has one range, and the others are lost in it.
     """
@@ -49,33 +49,40 @@ def model(*, folded: bool = False, gain: float = 1.0) -> bytes:
     batch = np.stack([pixels(1000 + i) for i in range(40)]).astype(np.float32)
     x = ((batch - np.float32(MEAN)) / np.float32(NORMAL)).transpose(0, 3, 1, 2)
     nodes, weights, read = [], [], "data"
-    for index, (channels, made) in enumerate(((3, 8), (8, 8))):
-        w = random.normal(0, np.sqrt(2 / (9 * channels)), (made, channels, 3, 3)).astype(np.float32)
+    layers = [(3, 8, 3), (8, 8, 3)]
+    if bottleneck:
+        layers[1:] = [(8, 24, 1), (24, 8, 3)]
+    for index, (channels, made, size) in enumerate(layers):
+        w = random.normal(0, np.sqrt(2 / (size * size * channels)), (made, channels, size, size)).astype(np.float32)
         y = convolved(x, w)
         mean, variance = y.mean((0, 2, 3)), y.var((0, 2, 3))
         gamma, beta = random.uniform(0.6, 1.3, made).astype(np.float32), random.normal(0, 0.25, made).astype(np.float32)
+        linear = size == 1
+        beta *= np.float32(0.1 if linear else 1)  # nothing trains an offset that the next normalization takes away
         scale = gamma / np.sqrt(variance + 1e-5)
-        x = np.maximum(y * scale[:, None, None] + (beta - mean * scale)[:, None, None], 0)
+        x = y * scale[:, None, None] + (beta - mean * scale)[:, None, None]
+        x = x if linear else np.maximum(x, 0)
         if index == 0:  # what is made louder here is heard less there: the function stays
             loud = np.float32([gain] + [1.0] * (made - 1))
             gamma, beta, scale = gamma * loud, beta * loud, scale * loud
-        else:
+        elif index == 1:
             w = w / loud[:, None, None]
         shift = beta - mean * scale
         parts = {"w": w * scale[:, None, None, None], "b": shift} if folded else {"w": w, "g": gamma, "b": beta, "m": mean, "v": variance}
         weights += [numpy_helper.from_array(np.ascontiguousarray(v, np.float32), f"{k}{index}") for k, v in parts.items()]
         if folded:
-            nodes.append(helper.make_node("Conv", [read, f"w{index}", f"b{index}"], [f"n{index}"], kernel_shape=[3, 3]))
+            nodes.append(helper.make_node("Conv", [read, f"w{index}", f"b{index}"], [f"n{index}"], kernel_shape=[size, size]))
         else:
-            nodes.append(helper.make_node("Conv", [read, f"w{index}"], [f"c{index}"], kernel_shape=[3, 3]))
+            nodes.append(helper.make_node("Conv", [read, f"w{index}"], [f"c{index}"], kernel_shape=[size, size]))
             nodes.append(helper.make_node("BatchNormalization", [f"c{index}", *(f"{k}{index}" for k in "gbmv")], [f"n{index}"]))
-        nodes.append(helper.make_node("Relu", [f"n{index}"], [f"r{index}"]))
-        read = f"r{index}"
-    weights.append(numpy_helper.from_array(random.normal(0, 0.6, (8, 5)).astype(np.float32), "w2"))
+        if not linear:
+            nodes.append(helper.make_node("Relu", [f"n{index}"], [f"r{index}"]))
+        read = f"n{index}" if linear else f"r{index}"
+    weights.append(numpy_helper.from_array(random.normal(0, 0.6, (8, 5)).astype(np.float32), "dense"))
     nodes += [
         helper.make_node("GlobalAveragePool", [read], ["p"]),
         helper.make_node("Flatten", ["p"], ["f"]),
-        helper.make_node("MatMul", ["f", "w2"], ["scores"]),
+        helper.make_node("MatMul", ["f", "dense"], ["scores"]),
     ]
     graph = helper.make_graph(
         nodes,

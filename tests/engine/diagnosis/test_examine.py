@@ -69,6 +69,32 @@ def test_without_statistics_a_missing_normal_is_a_hint(root: Path, diagnose: Dia
     assert "no proof" in said.document["fixes"][0]["caution"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [(["COLOR=BGR"], {"COLOR"}), (["MEAN=0", "NORMAL=1"], {"MEAN", "NORMAL"}), (["MEAN=0"], {"MEAN"})],
+    ids=lambda value: " ".join(value),
+)
+def test_a_linear_bottleneck_hints_at_a_wrong_preprocessing(settings: list[str], keys: set[str], root: Path, diagnose: Diagnose) -> None:
+    (root / "net.onnx").write_bytes(fitted.model(folded=True, bottleneck=True))
+    said = diagnose(*settings)
+    fed = said.findings["preprocessing"]
+    assert (fed["level"], fed["numbers"]["tensor"], said.document["hint"]) == ("hint", "n1", True)
+    assert 2 * fed["numbers"]["best"] < fed["numbers"]["divergence"]
+    first = said.document["fixes"][0]
+    assert first["config"] == {key: RIGHT[key] for key in RIGHT if key in keys}
+    assert "no proof" in first["caution"]
+    assert first["after"]["cosine_avg"] is not None
+    assert "is likely right, in place of what is configured, which was not proved" in said.document["headline"]["claim"]
+
+
+def test_a_linear_bottleneck_fits_what_is_right(root: Path, diagnose: Diagnose) -> None:
+    (root / "net.onnx").write_bytes(fitted.model(folded=True, bottleneck=True))
+    said = diagnose()
+    fed = said.findings["preprocessing"]
+    assert (fed["level"], said.document["hint"]) == ("fine", False)
+    assert fed["numbers"]["swapped"] > 2 * fed["numbers"]["divergence"]
+
+
 @pytest.mark.parametrize(("key", "bits"), [("QUANT_FEATURE_BIT", 4), ("QUANT_WEIGHT_BIT", 2)])
 def test_few_bits_are_said_first(key: str, bits: int, diagnose: Diagnose) -> None:
     document = diagnose(f"{key}={bits}").document

@@ -19,6 +19,7 @@ WEIGHTS = {
     "w": np.ones((4, 3, 1, 1)),
     "u": np.ones((4, 4, 1, 1)),
     "b": np.array([1.0, 2.0, 3.0, 4.0]),
+    "b4": np.ones((1, 4, 1, 1)),
     "zero": np.zeros(4),
     "g": np.ones(4),
     "g3": np.ones(3),
@@ -67,6 +68,36 @@ def test_where_it_is_folded_away_there_are_biases(tmp_path: Path) -> None:
     assert (known.tensor, known.mean) == ("c", None)
     assert known.bias is not None
     assert known.bias.tolist() == [1, 2, 3, 4]
+
+
+BOTTLENECK = [
+    helper.make_node("Conv", ["x", "w", "b"], ["c"]),
+    RELU,
+    helper.make_node("Conv", ["r", "u", "b"], ["d"]),
+    helper.make_node("Conv", ["d", "u", "b"], ["e"]),
+]
+
+
+def test_a_bottleneck_between_convolutions_has_a_mean_of_zero(tmp_path: Path) -> None:
+    summed = [*BOTTLENECK, helper.make_node("Add", ["d", "e"], ["s"]), helper.make_node("Conv", ["s", "u", "b"], ["o"])]
+    known = found(tmp_path, summed, "o")
+    assert known is not None
+    assert (known.tensor, known.deviation) == ("d", None)
+    assert known.mean is not None
+    assert known.mean.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [helper.make_node("Relu", ["d"], ["o"]), helper.make_node("Conv", ["d", "u"], ["o"]), helper.make_node("Add", ["d", "b4"], ["o"])],
+    ids=["a nonlinear reader", "a reader that was not normalized", "an offset that is added"],
+)
+def test_what_something_else_reads_is_no_bottleneck(tmp_path: Path, last: NodeProto) -> None:
+    known = found(
+        tmp_path, [*BOTTLENECK[:3], last, helper.make_node("Conv", ["d", "u", "b"], ["e"]), helper.make_node("Add", ["o", "e"], ["q"])], "q"
+    )
+    assert known is not None
+    assert (known.tensor, known.mean) == ("c", None)
 
 
 def test_padding_whose_size_is_computed_hides_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ WIDE = Change("width", "features wide", {"QUANT_FEATURE_BIT": 12})
 ILL = figures((0.9, 0.99, 0.999, 0.999), 0.95, 0.97)
 FED = Preprocessing((0.0,) * 3, (1.0,) * 3, "RGB")
 BGR = replace(FED, color="BGR")
+GREY = Preprocessing((127.5,) * 3, (127.5,) * 3, "RGB")
 
 CLAIMS: list[tuple[Finding, str]] = [
     (health(figures(0.999, 0.999)), "fine"),
@@ -33,7 +34,11 @@ CLAIMS: list[tuple[Finding, str]] = [
     (debug_samples(figures(0.999), [], {}), "fine"),
     (preprocessing(Judged("fits", 0.02, FED, 0.02, 1.0, 8.5), FED, 12), "fine"),
     (preprocessing(Judged("wrong", 8.5, BGR, 0.02, 0.985, 8.5), FED, 12), "bad"),
-    (preprocessing(Judged("unsure", 0.2, BGR, 0.02, 0.9, 0.2), FED, 12), "unknown"),
+    (preprocessing(Judged("unsure", 0.2, BGR, 0.02, 0.7, 0.2), FED, 12), "unknown"),
+    (preprocessing(Judged("unsure", 0.2, BGR, 0.02, 0.9, 0.2), FED, 12), "hint"),
+    (preprocessing(Judged("wrong", 0.2, BGR, 0.02, 1.0, 0.2), FED, 12, "tensor"), "hint"),
+    (preprocessing(Judged("fits", 0.02, FED, 0.02, 1.0, 0.2), FED, 12, "tensor"), "fine"),
+    (preprocessing(Judged("fits", 0.02, FED, 0.02, 1.0, 0.2, GREY), FED, 12, "tensor"), "unknown"),
     (preprocessing(Judged("strange", 7.5, FED, 7.5, 1.0, 9.5), FED, 12), "unknown"),
     (without_statistics("", {"low": 0.0, "high": 255.0, "mean": 111.0, "deviation": 54.0}, 0.003), "hint"),
     (without_statistics("", {}, 0.7), "unknown"),

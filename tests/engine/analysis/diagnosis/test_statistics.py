@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.analysis.diagnosis.statistics import Channels, Preprocessing, judge, likely, promising, usual
+from engine.analysis.diagnosis.statistics import Channels, Memory, Preprocessing, judge, likely, promising, usual
 
 IMAGENET = Preprocessing((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "RGB")
 PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "RGB")
@@ -28,16 +28,16 @@ def channels(seen: Floats, fed: Preprocessing) -> Channels:
     return Channels(value.mean(1), np.square(value).mean(1))
 
 
-def trained(fed: Preprocessing) -> tuple[Floats, Floats]:
+def trained(fed: Preprocessing) -> Memory:
     """Mean and deviation over many other pictures, as a training leaves them."""
     found = channels(pictures(400, seed=99), fed)
     mean = found.mean.mean(0)
-    return mean, np.sqrt(found.square.mean(0) - mean * mean)
+    return Memory(mean, np.sqrt(found.square.mean(0) - mean * mean))
 
 
 def test_the_right_one_fits() -> None:
     seen = pictures(12)
-    judged = judge({c: channels(seen, c) for c in usual(IMAGENET)}, IMAGENET, *trained(IMAGENET))
+    judged = judge({c: channels(seen, c) for c in usual(IMAGENET)}, IMAGENET, trained(IMAGENET))
     assert (judged.answer, judged.best) == ("fits", IMAGENET)
     assert judged.divergence < 0.2
     assert judged.swapped is not None
@@ -58,7 +58,7 @@ def test_the_right_one_fits() -> None:
 )
 def test_a_wrong_one_is_told_with_the_right_one(configured: Preprocessing) -> None:
     seen = pictures(12)
-    judged = judge({c: channels(seen, c) for c in usual(configured)}, configured, *trained(IMAGENET))
+    judged = judge({c: channels(seen, c) for c in usual(configured)}, configured, trained(IMAGENET))
     assert judged.answer == "wrong"
     assert judged.best == IMAGENET
     assert judged.agreed > 0.95
@@ -69,31 +69,53 @@ def test_grey_pictures_do_not_tell_colours() -> None:
     same = Preprocessing((127.5,) * 3, (127.5,) * 3, "BGR")
     found = channels(pictures(400, tint=(128, 128, 128), seed=99).mean(2, keepdims=True).repeat(3, 2), same)
     mean = found.mean.mean(0)
-    judged = judge({c: channels(seen, c) for c in usual(same)}, same, mean, np.sqrt(found.square.mean(0) - mean * mean))
+    judged = judge({c: channels(seen, c) for c in usual(same)}, same, Memory(mean, np.sqrt(found.square.mean(0) - mean * mean)))
     assert (judged.answer, judged.best) == ("fits", same)
     assert judged.swapped == pytest.approx(judged.divergence)
 
 
 def test_pictures_of_another_kind_fit_nothing() -> None:
     seen = pictures(12, tint=(20, 20, 200), spread=1) * 0.1
-    judged = judge({c: channels(seen, c) for c in usual(IMAGENET)}, IMAGENET, *trained(IMAGENET))
+    judged = judge({c: channels(seen, c) for c in usual(IMAGENET)}, IMAGENET, trained(IMAGENET))
     assert judged.answer == "strange"
 
 
 def test_draws_that_disagree_make_it_unsure() -> None:
     rare = np.concatenate([channels(pictures(11), IMAGENET).mean, channels(pictures(1, seed=3), IMAGENET).mean + 6])
     square = np.concatenate([channels(pictures(11), IMAGENET).square, channels(pictures(1, seed=3), IMAGENET).square + 36])
-    mean, deviation = trained(IMAGENET)
     swapped = Preprocessing(IMAGENET.mean, IMAGENET.normal, "BGR")
     fine = channels(pictures(12), IMAGENET)
-    judged = judge({IMAGENET: Channels(rare, square), swapped: fine}, IMAGENET, mean, deviation)
+    judged = judge({IMAGENET: Channels(rare, square), swapped: fine}, IMAGENET, trained(IMAGENET))
     assert judged.answer == "unsure"
     assert 0.5 < judged.agreed < 0.95
 
 
+@pytest.mark.parametrize(
+    "configured",
+    [IMAGENET, PLAIN, Preprocessing(IMAGENET.mean, IMAGENET.normal, "BGR"), Preprocessing(PLAIN.mean, IMAGENET.normal, "RGB")],
+    ids=["right", "nothing", "colours", "mean"],
+)
+def test_the_mean_alone_tells_them_too(configured: Preprocessing) -> None:
+    """As it was in the training, but for a small offset that each channel keeps."""
+    seen, known = pictures(12), trained(IMAGENET)
+    assert known.deviation is not None
+    offsets = np.random.default_rng(7).normal(0, 0.1, 16) * known.deviation
+    judged = judge({c: channels(seen, c) for c in usual(configured)}, configured, Memory(known.mean + offsets))
+    assert judged.best == IMAGENET
+    assert judged.answer == ("fits" if configured == IMAGENET else "wrong")
+    assert judged.best_divergence < 0.1
+
+
+def test_numbers_that_no_network_would_tell_apart() -> None:
+    half = Preprocessing((127.5,) * 3, (127.5,) * 3, "RGB")
+    assert Preprocessing((127.0,) * 3, (128.0,) * 3, "BGR").numbers_like(half)
+    assert not IMAGENET.numbers_like(half)
+    assert not PLAIN.numbers_like(half)
+
+
 def test_a_few_pictures_rule_out_what_is_far() -> None:
     few = {c: channels(pictures(4), c) for c in usual(PLAIN)}
-    near = promising(few, PLAIN, *trained(IMAGENET))
+    near = promising(few, PLAIN, trained(IMAGENET))
     assert IMAGENET in near
     assert PLAIN in near
     assert len(near) < len(few)
