@@ -37,5 +37,6 @@ def _summary(document: dict[str, Any]) -> list[str]:
     from engine.cli.summary import summary_lines
     from engine.cli.transform import table_lines
 
-    nothing = f"{len(document['nodes'])} layers, none measured: DEBUG_PATH names no samples"
-    return [*(table_lines(document) or [nothing]), *summary_lines(document)]
+    nodes = document["nodes"]
+    nothing = [] if any(node["samples"] for node in nodes) else [f"{len(nodes)} layers, none measured: DEBUG_PATH names no samples"]
+    return [*nothing, *table_lines(document), *summary_lines(document)]

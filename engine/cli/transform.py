@@ -107,12 +107,12 @@ def _convert(asked: Invocation) -> None:
 
 
 def table_lines(document: dict[str, Any]) -> list[str]:
-    """Return the vendor's table of a document and what was not done as asked; nothing when no debug sample was measured."""
+    """Return the vendor's table of a document, left out when no debug sample was measured, and what was not done as asked."""
     from engine.analysis.report import from_json
     from engine.analysis.table import exceptions, table
 
     nodes = from_json(document).nodes
-    return [*table(nodes), *exceptions(nodes)] if any(row.samples for row in nodes) else []
+    return [*(table(nodes) if any(row.samples for row in nodes) else ()), *exceptions(nodes)]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ..events import Log, Report
 from ..export.files import atomic_write
 from ..fake import faked
 from ..ir import Graph
-from ..plan import Plan, Resolved
+from ..plan import Choice, Plan, Resolved
 from ..quantize import LayerInfo, Quantized, shown_type
 from ..sources import Sources
 from .correction import Forms
@@ -36,12 +36,25 @@ def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
     config = sources.config
     if not sources.calibration:
         report(Log(UNQUANTIZED, "warning", "plan"))
-    resolved = plan_of(sources).resolve((n.name, shown_type(n)) for n in graph)
+    plan = plan_of(sources)
+    if config.load_op_quant_bit or config.load_op_quant_min_max:  # a name of which nothing is asked for may be wrong as well
+        plan = replace(plan, nodes={**dict.fromkeys(sources.entries, Choice()), **plan.nodes})
+    resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
     for text in resolved.unmatched:
         report(Log(text, "warning", "plan"))
+    _tell_of_what_is_left(sources, report)
     if config.quant_feature_method == "KL" and any((c.feature_bits or 8) > 8 for c in resolved.choices.values()):
         report(Log(COARSE, "warning", "plan"))
     return resolved
+
+
+def _tell_of_what_is_left(sources: Sources, report: Report) -> None:
+    """Say that the file of the nodes' bits holds ranges which nobody asked for: its widths alone are taken."""
+    config = sources.config
+    ends = sum(entry.low is not None or entry.high is not None for entry in sources.entries.values())
+    if ends and config.load_op_quant_bit and not config.load_op_quant_min_max:
+        of = "1 node" if ends == 1 else f"{ends} nodes"
+        report(Log(f"{NAME} has MAX or MIN of {of}, which LOAD_OP_QUANT_MIN_MAX would take", source="plan"))
 
 
 def tell_of_ranges(quantized: Quantized, resolved: Resolved, report: Report) -> None:

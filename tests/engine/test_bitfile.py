@@ -134,6 +134,21 @@ def test_given_ranges_act_and_are_told_in_the_vendors_words(project: Path) -> No
     assert "MIN and MAX of 'f' have no effect: its levels are those of its input" in document["warnings"]
 
 
+def test_every_name_of_the_file_is_looked_for(project: Path) -> None:
+    """Those of which nothing was asked for as well; ranges that nobody asked for are told, and change nothing."""
+    write(project / NAME, '{"R1": {"MAX": 3}, "r1": {"MAX": 0.5, "MIN": -1}, "C2": {"QUANT_FEATURE_BIT": 8}, "gone": {}}')
+    plain = converted(project)
+    document, said = told(project, LOAD)
+    lost = ["no layer 'R1', did you mean 'r1'?", "no layer 'C2', did you mean 'c2'?", "no layer 'gone'"]
+    assert document["warnings"] == lost
+    assert f"{NAME} has MAX or MIN of 2 nodes, which LOAD_OP_QUANT_MIN_MAX would take" in said
+    assert {name: row["scale"] for name, row in rows(document).items()} == {name: row["scale"] for name, row in rows(plain).items()}
+    document, said = told(project, RANGES)
+    assert document["warnings"] == lost
+    assert not any("would take" in text for text in said)
+    assert told(project, SAVE)[0]["warnings"] == []
+
+
 def test_the_files_content_decides_whether_a_run_is_new(project: Path) -> None:
     """An edited file is a new run; the same content again is the recorded one."""
     bits = []

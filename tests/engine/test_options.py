@@ -11,6 +11,10 @@ from engine.analysis.report import LayerRow
 from engine.analysis.table import exceptions
 from engine.bitfile import NAME
 from engine.cli.transform import table_lines
+from engine.discover import find_project, job_for
+from engine.events import silent
+from engine.lab import open_lab
+from engine.plan import Choice
 
 from .running import converted, rows, told
 
@@ -39,6 +43,21 @@ def test_the_four_methods_give_their_own_ranges(project: Path) -> None:
     assert len(set(found.values())) >= 3
     plain, admm = (rows(converted(project, "QUANT_WEIGHT_BIT=4", f"QUANT_WEIGHT_METHOD={m}")) for m in ("MAX_ABS", "ADMM"))
     assert plain["c2"]["local_cosine"] != admm["c2"]["local_cosine"]
+
+
+def test_methods_and_widths_are_mixed_layer_by_layer(project: Path) -> None:
+    """Each layer has the method, the width and the range it would have if all of them had its method."""
+    mixed = {"r1": "MAX_ABS", "c2": "MSE", "g": "ADMM", "scores": "KL"}
+    with open_lab(job_for(find_project(project), ["QUANT_FEATURE_BIT=4"]), report=silent, jobs=1) as lab:
+        plan = lab.base
+        for name, method in mixed.items():
+            plan = plan.with_node(name, Choice(feature_method=method))
+        found = rows(lab.evaluate(plan.with_node("r1", Choice(8, 4, "MAX_ABS", "ADMM"))))
+    assert {name: found[name]["method"] for name in mixed} == mixed
+    assert (found["r1"]["feature_bits"], found["r1"]["weight_bits"]) == (8, 4)
+    for name, method in mixed.items():
+        alone = rows(converted(project, f"QUANT_FEATURE_BIT={8 if name == 'r1' else 4}", f"QUANT_FEATURE_METHOD={method}"))
+        assert found[name]["scale"] == alone[name]["scale"], name
 
 
 def test_kl_above_eight_bits_is_obeyed_with_a_warning(project: Path) -> None:
@@ -82,7 +101,9 @@ def test_what_is_not_as_asked_is_listed() -> None:
 
 
 def test_the_list_stands_below_the_table(project: Path) -> None:
-    document, _ = told(project, 'QUANT_NODE_SKIP=["c2"]')
-    lines = table_lines(document)
+    """And alone where nothing was measured."""
+    skip = 'QUANT_NODE_SKIP=["c2"]'
+    lines = table_lines(converted(project, skip))
     assert lines[0].startswith("feature name")
     assert lines[-1] == "c2: float, 8 bits asked: skipped by QUANT_NODE_SKIP"
+    assert table_lines(converted(project, skip, "DEBUG_PATH=")) == lines[-1:]

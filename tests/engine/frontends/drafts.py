@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 
-OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 20, 21, 22)
+OPSETS = tuple(range(7, 23))
 Shape = tuple[int, ...]
 
 

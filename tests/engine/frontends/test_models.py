@@ -242,10 +242,15 @@ def test_several_outputs_of_one_split_leave_the_model(save: Save) -> None:
         np.testing.assert_allclose(made[tensor], run_graph(graph, feeds, [real])[real], atol=2e-3)
 
 
-def test_old_files_list_their_constants_among_their_inputs(save: Save) -> None:
-    family = families.mobile(7)
-    family.ir_version = 3
-    graph = load(save(family.model()), Config()).graph
+@pytest.mark.parametrize("version", range(3, 15))
+def test_every_version_of_the_file_format(version: int, save: Save) -> None:
+    """Old files list their constants among their inputs; those of operator set 7 and those of 22 fill the versions between them."""
+    family = families.mobile(7 if version < 8 else 22)
+    family.ir_version = version
+    model = family.model()
+    assert model.ir_version == version
+    assert (len(model.graph.input) > 1) == (version == 3)
+    graph = load(save(model), Config()).graph
     assert graph.inputs == ("x",)
     assert share_of_integer_macs(graph) == 1.0
 
