@@ -16,7 +16,7 @@ from engine.events import silent
 from engine.lab import open_lab
 from engine.plan import Choice
 
-from .running import converted, rows, told
+from .running import converted, rows
 
 
 @pytest.mark.parametrize("bits", [4, 8, 10, 12])
