@@ -22,7 +22,10 @@ CHAR, LINE, PAD = 7.2, 16, 6  # of the SVG: the width of a character, the height
 
 
 class Sheet(msgspec.Struct, frozen=True):
-    """The table of a pane: heads, rows of cells, and where the cursor is. Columns in `cosines` are judged, and coloured in an SVG."""
+    """The table of a pane: heads, rows of cells, and where the cursor is. Columns in `cosines` are judged, and coloured in an SVG.
+
+    `whole` holds, by the ending of a file, texts that say more than the table and are written in its place.
+    """
 
     heads: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -30,6 +33,7 @@ class Sheet(msgspec.Struct, frozen=True):
     column: int = 0
     cosines: frozenset[int] = frozenset()
     title: str = ""
+    whole: dict[str, str] = {}
 
 
 def text(cell: Cell) -> str:
@@ -136,3 +140,10 @@ def layers_sheet(state: State) -> Sheet:
 
 FORMATS: dict[str, Callable[[Sheet], str]] = {"csv": as_csv, "json": as_json, "md": as_markdown, "svg": as_svg}
 """The ending of a file's name -> how a sheet is written to it."""
+
+
+def written(sheet: Sheet, ending: str) -> str:
+    """Return a sheet as the file with this ending has it; ValueError for an ending that is none of FORMATS."""
+    if ending not in FORMATS:
+        raise ValueError(f"nothing is written to .{ending} files")
+    return sheet.whole[ending] if ending in sheet.whole else FORMATS[ending](sheet)

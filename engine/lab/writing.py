@@ -23,11 +23,15 @@ UNSAID = ("weight_bits", "feature_method", "weight_method")
 FOR_ALL = {"weight_bits": "QUANT_WEIGHT_BIT", "feature_method": "QUANT_FEATURE_METHOD", "weight_method": "QUANT_WEIGHT_METHOD"}
 
 
-def write_plan(lab: Lab, document: Mapping[str, Any]) -> list[Path]:
+LOADS = ("LOAD_OP_QUANT_BIT", "LOAD_OP_QUANT_MIN_MAX")
+"""The keys that may be set together with widths: any other would change what these are on top of."""
+
+
+def write_plan(lab: Lab, document: Mapping[str, Any], config: Mapping[str, object] | None = None) -> list[Path]:
     """Write widths and ranges to the file of bits, skips to magik.cfg, with the keys that load them; return the files written.
 
-    `document` is a plan as plain JSON (`planjson`). UsageError for what these files cannot say: other weights or methods for one layer,
-    choices by operator type. What stands in them already stays.
+    `document` is a plan as plain JSON (`planjson`), `config` keys of magik.cfg to set besides, None to take one out. UsageError for what
+    these files cannot say: other weights or methods for one layer, choices by operator type. What stands in them already stays.
     """
     plan = plan_over(lab.base, document, lab.config.soc)
     asked = msgspec.convert(document, PlanText)
@@ -43,7 +47,10 @@ def write_plan(lab: Lab, document: Mapping[str, Any]) -> list[Path]:
         entries[name] = replace(old, bits=choice.feature_bits or old.bits, low=low, high=high)
     widths = any(c.feature_bits is not None for c in nodes.values())
     ranges = any(c.min is not None or c.max is not None for c in nodes.values())
-    changes = _skips(lab, nodes)
+    others = sorted(set(config or ()) - set(LOADS))
+    if others and (widths or ranges):
+        raise UsageError(f"{', '.join(others)} and widths of layers cannot be written at once: widths are on top of the configuration")
+    changes = {**_skips(lab, nodes), **(config or {})}
     changes |= {key: True for key, wanted in (("LOAD_OP_QUANT_BIT", widths), ("LOAD_OP_QUANT_MIN_MAX", ranges)) if wanted}
     set_keys(read_source(config_path, hint="-gcfg writes a template"), changes)  # both files or neither
     written = []

@@ -58,13 +58,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The slice of this room. `entries` are the rows, `pictures` what was asked for, by file (None: on its way, or there is none)."""
+    """The slice of this room. `entries` are the rows, `pictures` what was asked for, by file (None: on its way, or there is none).
+
+    `wish` is the set and the name of the sample that the cursor shall be on as soon as it is there.
+    """
 
     sets: Sets | None = None
     entries: tuple[Entry, ...] = ()
     cursor: int = 0
     pictures: Mapping[str, Picture | None] = field(default_factory=dict)
     asked: bool = False
+    wish: tuple[str, str] = ("", "")
 
     @property
     def chosen(self) -> Entry | None:
@@ -87,6 +91,13 @@ class SampleMoved(ev.Event, frozen=True):
     to: int | None = None
 
 
+class SampleNamed(ev.Event, frozen=True):
+    """The cursor goes to a sample of the set that `key` names."""
+
+    key: str
+    name: str
+
+
 class PictureWanted(ev.Event, frozen=True):
     """The picture of the sample under the cursor is in sight."""
 
@@ -105,7 +116,8 @@ def _listed(state: State, reply: Reply) -> Step:
     data = replace(state.of(Data), asked=False)
     if reply.done:
         rows = tuple(_entries(reply.said))
-        return state.put(replace(data, sets=reply.said, entries=rows, cursor=min(data.cursor, max(0, len(rows) - 1)))), ()
+        cursor = _found(rows, *data.wish, min(data.cursor, max(0, len(rows) - 1)))
+        return state.put(replace(data, sets=reply.said, entries=rows, cursor=cursor, wish=("", ""))), ()
     return (state.put(replace(data, sets=data.sets or Sets())).noted("error", reply.error) if reply.failed else state), ()
 
 
@@ -133,6 +145,19 @@ def _changed(state: State, event: DataChanged) -> Step:
 def _moved(state: State, event: SampleMoved) -> Step:
     data = state.of(Data)
     return state.put(replace(data, cursor=walked(data.cursor, len(data.entries), event.by, event.to))), ()
+
+
+def _found(rows: tuple[Entry, ...], key: str, name: str, otherwise: int) -> int:
+    """Return the row of a sample."""
+    return next((at for at, e in enumerate(rows) if e.sample is not None and (e.key, e.sample.name) == (key, name)), otherwise)
+
+
+@on(SampleNamed)
+def _named(state: State, event: SampleNamed) -> Step:
+    data = state.of(Data)
+    if data.sets is None or data.asked:
+        data = replace(data, wish=(event.key, event.name))
+    return state.put(replace(data, cursor=_found(data.entries, event.key, event.name, data.cursor))), ()
 
 
 @on(OddAsked)

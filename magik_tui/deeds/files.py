@@ -38,13 +38,13 @@ async def _write_sheet(app: Workbench, effect: WriteSheet) -> ev.Event:
 
 def export(effect: WriteSheet) -> ev.Event:
     """Write a sheet in the form that the ending of its name says; return what came of it."""
-    from magik_tui.sheets import FORMATS
+    from magik_tui.sheets import written
 
     path = Path(effect.name.strip()).expanduser()
     try:
         if path.exists() and not effect.overwrite:
             return Exists(effect.sheet, effect.name)
-        data = FORMATS[path.suffix[1:].lower()](effect.sheet).encode("utf-8", "replace")
+        data = written(effect.sheet, path.suffix[1:].lower()).encode("utf-8", "replace")
         write_whole(path, data)
     except OSError as problem:
         return Unwritten(effect.name, problem.strerror or str(problem))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events as ui
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
@@ -13,8 +15,16 @@ from magik_tui.arrange import Place
 from magik_tui.core import State
 from magik_tui.core.places import Places
 from magik_tui.panes.base import Desk, Pane
-from magik_tui.panes.registry import BY_ID
+from magik_tui.panes.registry import BY_ID, Entry
 from magik_tui.widgets.ink import Inked, Line, Role, line_width, shortened
+
+SHORTER: tuple[Callable[[Entry, bool], str], ...] = (
+    lambda entry, seen: f" {entry.digit} {entry.title} ",
+    lambda entry, seen: f" {entry.digit} {entry.title}",
+    lambda entry, seen: f" {entry.digit} {entry.title.partition(' ')[0]}",
+    lambda entry, seen: f" {entry.digit} {entry.title} " if seen else f" {entry.digit} ",
+)
+"""A tab in ever fewer cells; the last way names only the pane that is in sight."""
 
 
 class _Placed(Layout):
@@ -119,13 +129,12 @@ class Body(Inked):
         """Return the strip over a place: the digits and titles of its panes, the one in sight marked."""
         keys = self._state.of(Places).focus
         width = place.region.width
-        for short in (False, True):
+        for said in SHORTER:
             line: Line = ()
             for name in place.tabs:
                 entry = BY_ID[name]
                 role: Role = "head" if name != place.pane else "column" if name == keys else "title"
-                said = entry.title if not short or name == place.pane else ""
-                line += ((f" {entry.digit} {said}".rstrip() + " ", role),)
+                line += ((said(entry, name == place.pane), role),)
             if line_width(line) <= width:
                 break
         room = max(0, width - line_width(line))

@@ -120,13 +120,15 @@ class Worker:
                 self.layer(id_, request["name"], request["bins"])
             case "bisect":
                 self.bisect(id_)
+            case "diagnose":
+                self.diagnose(id_)
             case "tune":
                 known = names(self.mode, self.options.layers)
                 point = {"cost": 1.0573, "cosine_avg": 0.99917, "counts": {"8": 23, "12": 2}}
                 self.say(id=id_, event="result", value={
                     "met": True, "runs": 9, "chosen": point, "widths": {n: 12 if i < 2 else 8 for i, n in enumerate(known)},
                     "front": [{"cost": 1.0, "cosine_avg": 0.98, "counts": {"8": 25}}, point]})  # fmt: skip
-            case "ping" | "units" | "apply" | "data" | "thumbnail":
+            case "ping" | "units" | "apply" | "undo" | "data" | "thumbnail":
                 self.say(id=id_, event="result", value=self.simple(do))
 
     def simple(self, do: str) -> dict[str, Any]:
@@ -135,6 +137,9 @@ class Worker:
             units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "work": 100 + i, "feature_bits": 8} for i, n in known]
             return {"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}}
         if do == "apply":
+            before = [{"file": "bits", "text": None, "version": "1"}, {"file": "config", "text": "{}", "version": "2"}]
+            return {"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"], "before": before}
+        if do == "undo":
             return {"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"]}
         if do == "data":
             return samples_of(self.mode, self.options.samples)
@@ -186,6 +191,40 @@ class Worker:
             "schema": 1, "target": 0.99, "metric": "cosine_avg", "baseline": 0.9, "healed": 0.992, "culprit_types": ["Conv2D"],
             "culprits": [{"name": guilty, "op": "Conv2D", "evidence": {"before": 0.9, "after": 0.992, "local_error": 0.02}}],
             "evaluations": 3, "minimal": True, "interacting": False, "log": [], "path": ".magik/bisect/log"})  # fmt: skip
+
+    def diagnose(self, id_: int) -> None:
+        known = names(self.mode, self.options.layers)
+        for text in ("trying: features of 12 bits", "  0.97840 -> 0.99880 (+0.02040)", f"trying: {known[0]}"):
+            self.say(id=id_, event="log", text=text, level="info", source="Diagnose")
+            self.say(id=id_, event="progress", stage="Diagnose", done=1, total=4)
+        odd = HOSTILE if self.mode == "hostile" else ("cat_001.jpg",)
+        as_it_is = {"cosine_avg": 0.9784, "cosine_min": 0.9}
+        healed = {"cosine_avg": 0.9988, "cosine_min": 0.99}
+        fix = {
+            "gain": 0.0204, "noise_left": 0.19, "better": 11, "samples": 12, "before": as_it_is, "after": healed, "heals": True,
+            "cost": {"features": 1.23, "weights": 1.0, "floats": 0.0}}  # fmt: skip
+        fixes = [
+            {**fix, "rank": 1, "title": f"12 bits for {known[2]}", "bit_file": {n: {"QUANT_FEATURE_BIT": 12} for n in (known[2], known[3])},
+             "config": {"LOAD_OP_QUANT_BIT": True}},
+            {**fix, "rank": 2, "title": "features of 12 bits", "config": {"QUANT_FEATURE_BIT": 12, "LOAD_OP_QUANT_BIT": None}},
+            {**fix, "rank": 3, "title": "calibrate without 1 pictures", "without": list(odd), "do": "take them out", "heals": False,
+             "caution": "fewer samples gain by chance"},
+        ]  # fmt: skip
+        health = {"topic": "health", "level": "bad", "claim": f"outputs 0.97840; the worst is {known[12]}", "numbers": {"worst": known[12]}}
+        sides = {"topic": "sides", "level": "bad", "claim": "the activations make most of the noise, " * 9, "numbers": {"times": 44.8}}
+        whom = {"topic": "operators", "level": "bad", "claim": "2 of 25 operators in float", "numbers": {"worst": known[2]}}
+        self.say(id=id_, event="result", value={
+            "schema": 1, "model": "m.onnx", "soc": "T40", "verdict": "unhealthy", "cause": "operators", "hint": False,
+            "headline": {"topic": "headline", "level": "bad", "numbers": {},
+                         "claim": f"unhealthy: the activations lose the accuracy. 12 bits for {known[2]} heals it"},
+            "findings": [health, {**health, "topic": "first_layer", "level": "fine", "claim": f"the first is {known[0]}"}, sides, whom],
+            "fixes": fixes, "recipes": [["in magik.cfg:", '    "LOAD_OP_QUANT_BIT": true', known[2]], ["in magik.cfg:"], list(odd)],
+            "operators": {"target": 0.99, "healed": 0.9912, "minimal": True, "evaluations": 9, "culprits": [
+                {"name": n, "op": "Conv2D", "local_error": 0.02, "again": 0.98} for n in known[2:4]]},
+            "calibration_pictures": [{"sample": n, "fault": "mostly black"} for n in (odd if self.mode == "hostile" else ("b.png",))],
+            "debug_samples": [{"sample": n, "cosine": 0.93, "poor": True, "fault": ""} for n in odd],
+            "untried": [{"what": "WEIGHT_CORRECT_PATH", "why": "weights make 2.2% of the noise"}], "warnings": [],
+            "markdown": "# Diagnosis of resnet18\n"})  # fmt: skip
 
     def file_asked(self, id_: int, request: dict[str, Any]) -> None:
         if not hasattr(self, "text"):

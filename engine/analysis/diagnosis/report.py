@@ -34,7 +34,7 @@ def text_lines(document: Document) -> list[str]:
     lines += ["", _heading(document)]
     lines += _table([("", *COLUMNS), *((f"{fix['rank']}", *_row(fix)) for fix in fixes)]) if fixes else []
     for fix in fixes:
-        lines += ["", f"{fix['rank']}. {_safe(fix['title'])}", *(f"   {line}" for line in _recipe(fix))]
+        lines += ["", f"{fix['rank']}. {_safe(fix['title'])}", *(f"   {line}" for line in recipe(fix))]
     return lines
 
 
@@ -53,7 +53,7 @@ def markdown(document: Document, name: str) -> str:
         lines += [f"| | {' | '.join(COLUMNS)} |", "| --- " * (len(COLUMNS) + 1) + "|"]
         lines += [f"| {fix['rank']} | {' | '.join(map(_md, _row(fix)))} |" for fix in fixes]
     for fix in fixes:
-        lines += ["", f"{fix['rank']}. {_md(fix['title'])}", "", *_fenced(_recipe(fix))]
+        lines += ["", f"{fix['rank']}. {_md(fix['title'])}", "", *_fenced(recipe(fix))]
     return "\n".join(lines) + "\n"
 
 
@@ -82,7 +82,7 @@ def _price(cost: Document) -> str:
     return f"x{cost['features']:.2f}" + (f", weights x{weights:.2f}" if weights is not None and weights != 1 else "")
 
 
-def _recipe(fix: Document) -> Iterator[str]:
+def recipe(fix: Document) -> Iterator[str]:
     """Yield what to do, with the exact lines."""
     keys = [line for line in fix["lines"] if not line.startswith("-")]
     gone = [line[1:] for line in fix["lines"] if line.startswith("-")]

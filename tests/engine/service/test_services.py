@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from engine.bitfile import NAME
-from engine.errors import ConfigError, UsageError
-from engine.events import silent
+from engine.errors import Cancelled, ConfigError, UsageError
+from engine.events import Log, silent
 from engine.service.context import Context
 from engine.service.lanes import names, service
 from engine.userfiles import Conflict
@@ -197,6 +197,84 @@ def test_what_no_file_can_say_is_refused(ask: Asked, project: Path) -> None:
         ask("apply", plan={"types": {"Conv2D": {"skip": True}}})
     assert (project / "magik.cfg").read_text() == before
     assert not (project / NAME).exists()
+
+
+def test_keys_of_the_configuration_are_applied_and_taken_back(ask: Asked, project: Path) -> None:
+    config = project / "magik.cfg"
+    real = config.rename(project / "real.cfg")
+    config.symlink_to(real.name)
+    real.chmod(0o640)
+    before = config.read_text()
+    (project / NAME).write_text('{"c2": {"QUANT_FEATURE_BIT": 4}}')  # lies there, and is not in use
+    plan = {"nodes": {"r1": {"feature_bits": 12}}}
+    done = ask("apply", plan=plan, config={"LOAD_OP_QUANT_BIT": True})
+    assert [Path(p).name for p in done["written"]] == [NAME, "magik.cfg"]
+    found = rows(ask("live"))
+    assert (found["r1"]["feature_bits"], found["c2"]["feature_bits"]) == (12, 8)
+    assert len(ask("undo", before=done["before"])["written"]) == 2
+    assert config.read_text() == before
+    assert (project / NAME).read_text() == '{"c2": {"QUANT_FEATURE_BIT": 4}}'
+    assert config.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert ask("apply", config={"SOC": "T40"}) == {"written": [], "before": []}
+
+
+def test_an_undo_takes_back_all_or_nothing(ask: Asked, project: Path) -> None:
+    done = ask("apply", plan={"nodes": {"c2": {"feature_bits": 12}}})
+    applied, bits = (project / "magik.cfg").read_text(), (project / NAME).read_text()
+    (project / NAME).write_text("{}")
+    with pytest.raises(Conflict, match="changed by somebody else"):
+        ask("undo", before=done["before"])
+    assert (project / "magik.cfg").read_text() == applied
+    (project / NAME).write_text(bits)
+    ask("undo", before=done["before"])
+    assert not (project / NAME).exists()
+    assert "LOAD_OP_QUANT_BIT" not in (project / "magik.cfg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "plan", "said"),
+    [
+        ({"QUANT_FEATURE": 12}, {}, "there is no key"),
+        ({"QUANT_FEATURE_BIT": "many"}, {}, "QUANT_FEATURE_BIT"),
+        ({"QUANT_FEATURE_BIT": 12}, {"nodes": {"c2": {"feature_bits": 10}}}, "cannot be written at once"),
+    ],
+)
+def test_keys_that_cannot_be_applied_leave_the_files_alone(
+    ask: Asked, project: Path, config: dict[str, Any], plan: dict[str, Any], said: str
+) -> None:
+    before = tiny.files(project)
+    with pytest.raises((ConfigError, UsageError), match=said):
+        ask("apply", config=config, plan=plan)
+    assert tiny.files(project) == before
+
+
+def test_a_diagnosis_is_the_command_s_with_lines_to_write(project: Path) -> None:
+    tiny.configure(project, QUANT_WEIGHT_BIT=2)
+    told: list[Any] = []
+    found, context = service("diagnose"), Context(project, None)
+    before = tiny.files(project)
+    document = found.answer(context, found.read({}), told.append)
+    assert tiny.files(project) == before
+    assert (document["schema"], document["cause"]) == (1, "width")
+    assert len(document["recipes"]) == len(document["fixes"]) > 0
+    assert document["recipes"][0][:2] == ["in magik.cfg:", f"    {document['fixes'][0]['lines'][0]}"]
+    assert document["markdown"].startswith("# Diagnosis of ")
+    assert any(isinstance(e, Log) and e.source == "Diagnose" and e.text.startswith("trying: features of") for e in told)
+    done = service("apply").answer(context, service("apply").read({"config": document["fixes"][0]["config"]}), silent)
+    assert len(done["before"]) == 1
+    measured = service("live").answer(context, service("live").read({}), silent)["outputs"][0]
+    assert measured["cosine_avg"] == document["fixes"][0]["after"]["cosine_avg"]
+
+
+def test_a_diagnosis_stops_when_it_is_told_to(project: Path) -> None:
+    def stop(event: Any) -> None:
+        if isinstance(event, Log) and event.text.startswith("trying: features"):
+            raise Cancelled
+
+    found = service("diagnose")
+    with pytest.raises(Cancelled):
+        found.answer(Context(project, None), found.read({}), stop)
 
 
 def test_a_bisection_tells_each_step(project: Path) -> None:
