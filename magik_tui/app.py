@@ -95,6 +95,8 @@ class Workbench(Dressed):
     async def on_mount(self) -> None:
         """Open the screen; the worker starts when it has been painted."""
         self.signals.install(lambda code: self.exit(return_code=code), self.bridge.kill)
+        if self.is_web:
+            terminal.hang_up_with_stdin()
         for signal in (self.app_suspend_signal, self.app_resume_signal):
             signal.subscribe(self, lambda _: self.frames.forget())
         self._ticker = self.set_interval(1.0, self._tick, pause=True)

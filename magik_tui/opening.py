@@ -29,6 +29,16 @@ class Wishes(msgspec.Struct, frozen=True):
     low_bandwidth: bool = False
 
 
+def check(wishes: Wishes, config: Path) -> None:
+    """Raise UsageError or ConfigError for the first wish that cannot be met."""
+    forms: tuple[tuple[str, str, type[msgspec.Struct]], ...] = (
+        ("theme", wishes.theme, lk.ThemeFile), ("keymap", wishes.keymap, lk.KeymapFile), ("layout", wishes.layout, Preset),
+    )  # fmt: skip
+    for kind, name, form in forms:
+        if name:
+            lk.load(kind, name, form, config)
+
+
 def layouts(config: Path) -> tuple[tuple[Preset, ...], tuple[str, ...]]:
     """Return the presets with the user's own, and complaints about those that cannot be read."""
     found, wrong = {preset.name: preset for preset in presets()}, []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import select
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -87,6 +89,18 @@ def backlog(app: App[Any]) -> bool:
     writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
     queue = getattr(writer, "_queue", None)
     return queue is not None and queue.qsize() > DEEP
+
+
+def hang_up_with_stdin() -> None:
+    """Send SIGHUP to this process once nobody can write to its stdin any more: what serves a browser may die, and textual goes on."""
+    poll = select.poll()
+    poll.register(sys.stdin.fileno(), 0)  # POLLHUP is always told
+
+    def wait() -> None:
+        poll.poll()
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    threading.Thread(target=wait, daemon=True, name="hang-up").start()
 
 
 class Signals:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from engine.cli.main import cli
-from magik_tui.__main__ import open_workbench, with_default_command
+from magik_tui.__main__ import open_workbench, serve_workbench, with_default_command
 from magik_tui.app import Workbench
 from magik_tui.arrange import Preset
 from magik_tui.keys import bindings
@@ -26,11 +26,11 @@ JSON = [json.loads(block) for block in re.findall(r"^\n((?:    .*\n)+)", PAGE, r
 
 def test_its_commands_are_taken() -> None:
     lines = re.findall(r"^    (magik-tui .*)$", PAGE, re.MULTILINE)
-    assert len(lines) == 4
+    assert len(lines) == 5
+    cli.add_command(serve_workbench)
     for line in lines:
-        arguments = with_default_command(cli, shlex.split(line)[1:])
-        assert arguments[0] == "open"
-        context = open_workbench.make_context("open", arguments[1:], resilient_parsing=False)
+        name, *arguments = with_default_command(cli, shlex.split(line)[1:])
+        context = {"open": open_workbench, "serve": serve_workbench}[name].make_context(name, arguments, resilient_parsing=False)
         assert isinstance(context, click.Context)
         for kind in ("theme", "keymap", "layout"):
             assert context.params[kind] in ("", *names(kind, ROOT / "nowhere"))
