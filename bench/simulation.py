@@ -28,7 +28,7 @@ from engine.samples import list_samples
 from engine.simulate import PIXELS as FED
 from engine.simulate import Inputs, Networks
 from engine.stages.calibration import observe, range_finders
-from engine.stages.measuring import measured_layers
+from engine.stages.measuring import measured_tensors
 from engine.store import Store
 
 from . import _cases
@@ -60,7 +60,7 @@ def measure(case: _cases.Case, folder: Path) -> bool:
     seen = observe(networks, keys(imported.graph, leaves, "float"), tensors, samples, store=store, report=silent)
     resolved = Plan.of(config).resolve((n.name, shown_type(n)) for n in imported.graph)
     quantized = quantize(imported.graph, range_finders(seen, store=store), resolved, inputs=dict.fromkeys(inputs.pictures, PIXELS))
-    wanted = list(measured_layers(imported.graph))
+    wanted = list(measured_tensors(imported.graph).values())
     floats, integers = networks.floats(), networks.integers(quantized.graph, wanted)
 
     loaded = read_sample(samples[0], imported.specs)

@@ -101,7 +101,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
             extra.append(write_bits(job.root, quantized.layers, sources, told))
     artefacts = [*files, *extra, *dumped.paths]
     rows = tuple(finished(row, results) for row in rows)
-    outputs = tuple(output_row(t, graph, rows) for t in graph.outputs)
+    outputs = tuple(output_row(t, graph, results) for t in graph.outputs)
     store.trim()
     made = Document(
         str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(told.texts), NUMERICS

@@ -43,14 +43,14 @@ def node_info(nodes: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 class DumpWriter:
     """Writes one sample's dumps into `folder`, which is there, complete, after a `with` block that raises nothing.
 
-    `nodes` are the (name, type) pairs of every node in graph order; `inputs` names the network's inputs. OutputError when the folder
-    cannot be written; after any failure nothing of it is left, and an older folder is as it was.
+    `nodes` are the (name, type) pairs of every node in graph order; `inputs` names the network's inputs, `others` what is dumped besides
+    nodes. OutputError when the folder cannot be written; after any failure nothing of it is left, and an older folder is as it was.
     """
 
-    def __init__(self, folder: Path, nodes: Iterable[tuple[str, str]], inputs: Iterable[str] = ()) -> None:
+    def __init__(self, folder: Path, nodes: Iterable[tuple[str, str]], inputs: Iterable[str] = (), others: Iterable[str] = ()) -> None:
         self.folder = Path(folder)
         self._nodes, self._inputs = list(nodes), list(inputs)
-        self._files = file_names(name for name, _ in self._nodes)
+        self._files = file_names([*(name for name, _ in self._nodes), *others])
         self._input_files = file_names(self._inputs)
         self._work = temporary_sibling(self.folder)
 

@@ -35,6 +35,10 @@ REASONS = _table(
     (("If",), "which branch of an If is taken is known at run time only: both run in float32"),
     (("Loop", "Scan", "SequenceMap"), "how often a loop runs is known at run time only: it runs in float32"),
     (("Cast",), "it changes the type of its values"),
+    (
+        ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"),
+        "the model brings its own quantization, which runs as it is: give the float model",
+    ),
     (("GridSample", "RoiAlign", "MaxRoiPool"), "it samples where the picture says: it runs in float32"),
     (("Einsum",), "an Einsum runs in float32: written as MatMul and Transpose it would run in integers"),
 )

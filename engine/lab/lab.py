@@ -29,7 +29,7 @@ from ..quantize import Made, Quantized, shown_type
 from ..socs import Profile, profiles
 from ..sources import Job, Sources, gather
 from ..stages.fan import in_order
-from ..stages.measuring import SampleResult, measured_layers
+from ..stages.measuring import SampleResult, measured_tensors
 from ..stages.planning import plan_of
 from ..stages.quantizing import quantized_forms
 from ..stages.rows import cells, finished, layer_rows, output_row
@@ -173,7 +173,7 @@ class Lab:
             ran |= computed
             results.append(result)
         done = tuple(finished(row, results) for row in rows)
-        outputs = tuple(output_row(t, self.graph, done) for t in self.graph.outputs)
+        outputs = tuple(output_row(t, self.graph, results) for t in self.graph.outputs)
         warnings = (*self.sources.warnings, *resolved.unmatched)
         timing = {"live": time.perf_counter() - start}
         document = to_json(Document(str(self.job.model), self.config.soc, done, outputs, timing, None, (), warnings, NUMERICS))
@@ -243,8 +243,11 @@ class Lab:
         return score
 
     def places(self, at: str = "") -> list[str]:
-        """Return the layers at which a network is judged: `at`, or its outputs; of one that cannot be compared, what it is made of."""
-        measured = set(measured_layers(self.graph))
+        """Return the places at which a network is judged, by the names of `measured_tensors`: `at`, or its outputs.
+
+        Of an output that cannot be compared, what it is made of.
+        """
+        measured = measured_tensors(self.graph)
         if at:
             if at not in measured:
                 names = [n.name for n in self.graph.nodes]
@@ -261,8 +264,9 @@ class Lab:
             if node is None or tensor in seen:
                 continue
             seen.add(tensor)
-            if node.name in measured and node.outputs[0] == tensor:
-                places[node.name] = None
+            place = node.name if node.outputs[0] == tensor else tensor
+            if place in measured:
+                places[place] = None
             else:
                 waiting += node.inputs
         return list(places)

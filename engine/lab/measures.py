@@ -10,7 +10,7 @@ import msgspec
 from ..analysis.metrics import Local, Measured, cosine_only, measure, measure_both, measure_floats
 from ..ir import digest, fields_key
 from ..numerics import Array
-from ..stages.measuring import measured_layers
+from ..stages.measuring import measured_tensors
 from ..store import Store
 from ..version import backend
 from .course import Course, Step
@@ -60,9 +60,10 @@ class Measures:
         self._alone: dict[tuple[int, str], Local] = {}
 
     def asked(self, course: Course, names: Sequence[str] | None = None, *, local: bool = True) -> Questions:
-        """Return what is to be measured of a network: every layer that can be, or those named; without `local` none of them alone."""
-        chosen = set(measured_layers(self.opened.graph) if names is None else names)
-        tensors = {n.name: n.outputs[0] for n in self.opened.graph.nodes if n.name in chosen}
+        """Return what is to be measured of a network: everything that can be, or what is named; without `local` no layer alone."""
+        tensors = measured_tensors(self.opened.graph)
+        if names is not None:
+            tensors = {name: tensor for name, tensor in tensors.items() if name in set(names)}
         makers = {t: s for s in course.steps for t in s.makes}
         layers = tuple(self._asked(course, name, tensor, makers[tensor]) for name, tensor in tensors.items() if tensor in makers)
         layers = layers if local else tuple(replace(a, alone="") for a in layers)
@@ -74,7 +75,8 @@ class Measures:
         whole = digest(self.opened.float_keys[tensor], course.keys[tensor], params)
         node = step.nodes[0]
         alone = ""
-        if q is not None and len(step.nodes) == 1 and node.op not in ("Float", "Quantize", "Dequantize"):
+        first = tensor == node.outputs[0]
+        if q is not None and first and len(step.nodes) == 1 and node.op not in ("Float", "Quantize", "Dequantize"):
             alone = digest("alone", fields_key(node), params, [self.opened.float_keys[course.origins.get(t, t)] for t in node.inputs])
         return Asked(name, tensor, step, whole, alone)
 

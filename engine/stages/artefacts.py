@@ -108,7 +108,8 @@ def dumping(root: Path, measurer: Measurer, samples: Sequence[Sample], shown_typ
         yield Dumps(folder, measurer, None)
         return
     nodes = [(n.name, shown_type(n)) for n in measurer.graph if n.name in measurer.tensors]
-    with DumpWriter(folder, nodes, [s.name for s in measurer.networks.inputs.specs]) as writer:
+    others = set(measurer.tensors).difference(name for name, _ in nodes)
+    with DumpWriter(folder, nodes, [s.name for s in measurer.networks.inputs.specs], sorted(others)) as writer:
         dumps = Dumps(folder, measurer, writer)
         yield dumps
         for sample in () if dumps.taken else samples:

@@ -31,7 +31,7 @@ RESULTS_AHEAD = 8
 
 @dataclass(frozen=True, slots=True)
 class SampleResult:
-    """One sample's metrics per layer; `failure` says why there are none."""
+    """One sample's metrics under the names of `measured_tensors`; `failure` says why there are none."""
 
     sample: Sample
     layers: Mapping[str, tuple[Measured, Local]]
@@ -54,9 +54,19 @@ class Values:
             runner.program.give_back(runner)
 
 
-def measured_layers(graph: Graph) -> tuple[str, ...]:
-    """Return the layers whose first output is a float32 tensor: the ones that can be compared."""
-    return tuple(n.name for n in graph if n.outputs[0] in graph.types and graph.types[n.outputs[0]].dtype == "float32")
+def measured_tensors(graph: Graph) -> dict[str, str]:
+    """Return what can be compared, as name -> float32 tensor: the first output of each layer, in graph order, under the layer's name.
+
+    Behind them come outputs of the network that are not the first of their layer (the state a recurrent cell ends with, a part of a
+    split), under their own.
+    """
+
+    def comparable(tensor: str) -> bool:
+        return tensor in graph.types and graph.types[tensor].dtype == "float32"
+
+    later = {t for n in graph for t in n.outputs[1:]}
+    found = {n.name: n.outputs[0] for n in graph if comparable(n.outputs[0])}
+    return found | {t: t for t in graph.outputs if t in later and comparable(t)}
 
 
 class Measurer:
@@ -75,8 +85,7 @@ class Measurer:
         self.passes = FloatPasses(networks, (), None) if passes is None else passes
         self.graph: Graph = networks.graph
         self.integers: QGraph = quantized.graph
-        self.names = measured_layers(self.graph)
-        self.tensors = {n.name: n.outputs[0] for n in self.graph if n.name in set(self.names)}
+        self.tensors = measured_tensors(self.graph)
         params = [quantized.graph.qparams.get(t) for t in self.tensors.values()]
         tensors = list(self.tensors.values())
         self.identity = digest([float_keys[t] for t in tensors], [int_keys[t] for t in tensors], params)

@@ -81,7 +81,12 @@ def finished(row: LayerRow, results: Sequence[SampleResult]) -> LayerRow:
     return measured(row, reduce(whole, local), [SampleCosine(name, w.cosine) for name, w, _ in pairs], more)
 
 
-def output_row(tensor: str, graph: Graph, rows: tuple[LayerRow, ...]) -> OutputRow:
+def output_row(tensor: str, graph: Graph, results: Sequence[SampleResult]) -> OutputRow:
+    """Return the metrics of an output over all samples; none where it cannot be compared."""
     maker = graph.producers().get(tensor)
-    row = next((r for r in rows if maker and r.name == maker.name and maker.outputs[0] == tensor), None)
-    return OutputRow(tensor, row.cosine_avg, row.cosine_min, row.sqnr_db) if row else OutputRow(tensor)
+    name = maker.name if maker and maker.outputs[0] == tensor else tensor
+    found = [r.layers[name][0] for r in results if name in r.layers]
+    if not found:
+        return OutputRow(tensor)
+    row = reduce(found)
+    return OutputRow(tensor, row.cosine_avg, row.cosine_min, row.sqnr_db)

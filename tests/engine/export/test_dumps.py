@@ -30,11 +30,12 @@ def listing(folder: Path) -> set[str]:
 def write(folder: Path, value: float = 1.0) -> None:
     real = np.linspace(-value, value, 24, dtype=np.float32).reshape(1, 2, 3, 4)
     pixels = np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3)
-    with DumpWriter(folder, NODES, ["data"]) as writer:
+    with DumpWriter(folder, NODES, ["data"], ["last/state"]) as writer:
         writer.write_input("data", pixels)
         writer.write("data/BatchNormScale", real, quantize(real, Q8), Q8)
         writer.write("relu0_fwd", real, quantize(real, Q12), Q12)
         writer.write("prob", real, real * 2, None)
+        writer.write("last/state", real, real, None)
 
 
 WRITTEN = {
@@ -42,9 +43,9 @@ WRITTEN = {
     "input_uint8.bin",
     "model_node_info.json",
     ".magik-dump",
-    *(f"float_model/{n}.bin" for n in ("data_BatchNormScale", "relu0_fwd", "prob")),
+    *(f"float_model/{n}.bin" for n in ("data_BatchNormScale", "relu0_fwd", "prob", "last_state")),
     *(f"ptq_model/{n}.bin" for n in ("data_BatchNormScale", "relu0_fwd")),
-    *(f"ptq_model_dequantize/{n}.bin" for n in ("data_BatchNormScale", "relu0_fwd", "prob")),
+    *(f"ptq_model_dequantize/{n}.bin" for n in ("data_BatchNormScale", "relu0_fwd", "prob", "last_state")),
 }
 
 

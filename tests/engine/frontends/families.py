@@ -111,6 +111,17 @@ def recurrent(kind: str, opset: int) -> Family:
     return m
 
 
+def states(opset: int) -> Family:
+    """A cell whose last states leave the network, and a split whose parts do: outputs that are not the first of their operator."""
+    m = Family(opset, inputs={"x": [5, 1, 8]})
+    x = m.op("Relu", m.op("MatMul", "x", m.weight(8, 8)))
+    sequence = m.op("LSTM", x, m.weight(1, 24, 8), m.weight(1, 24, 6), m.weight(1, 48), hidden_size=6, count=3)
+    last = m.nodes[-1].output[1:]
+    parts = m.split(x, [2, 2, 4], 2)
+    m.outputs = [m.op("MatMul", m.over("Squeeze", sequence, [1], 13), m.weight(6, 4), makes="y"), *last, parts[2], parts[0]]
+    return m
+
+
 def gru_step(opset: int) -> Family:
     """One step of a GRU in its parts: a picture's features and a state go in, the state comes out."""
     m = Family(opset, inputs={"x": [1, 8], "h": [1, 6]})

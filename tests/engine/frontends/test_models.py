@@ -30,6 +30,7 @@ MODELS: dict[str, tuple[Callable[[int], Family], Sequence[int]]] = {
     "transformer": (families.transformer, (7, 9, 11, 13, 17, 18, 21, 22)),
     "gru": (lambda opset: families.recurrent("GRU", opset), (7, 14, 22)),
     "lstm": (lambda opset: families.recurrent("LSTM", opset), (7, 14, 22)),
+    "states": (families.states, (7, 14, 22)),
     "gru step": (families.gru_step, (7, 11, 13, 18, 22)),
     "detector": (families.detector, (10, 11, 13, 18, 21, 22)),
     "mobile": (families.mobile, (7, 11, 14, 22)),

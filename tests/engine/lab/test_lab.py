@@ -74,6 +74,7 @@ def same(live: dict[str, Any], whole: dict[str, Any]) -> None:
 MAKERS = {
     "transformer": lambda: families.transformer(17),
     "gru": lambda: families.recurrent("GRU", 14),
+    "states": lambda: families.states(14),
     "gru step": lambda: families.gru_step(13),
     "detector": lambda: families.detector(13),
     "mobile": lambda: families.mobile(11),
