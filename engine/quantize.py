@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .calibrate.weights import weight_scales
+from .frontends.reasons import no_integer_form
 from .ir import Graph, Node, QGraph, QNode, TensorType
 from .numerics import Array, QParams, affine
 from .ops import base
@@ -200,7 +201,7 @@ class _Work:
         """Return the integer layer, or the reason there is none."""
         operator = REGISTRY.get(node.op)
         if operator is None or node.reason:
-            return node.reason or f"no integer form of {shown_type(node)} is known"
+            return node.reason or no_integer_form(shown_type(node))
         if choice.skip:
             return choice.skip
         for tensor in node.inputs:
