@@ -28,8 +28,7 @@ class ByHand:
 
     def prepared(self, session: Session) -> Session:
         """Return the session with steps taken back and priors set; UsageError for names there are none of, or too many steps."""
-        if self.undo > len(session.steps):
-            count = len(session.steps)
+        if self.undo and self.undo > (count := len(session.asked())):
             only = f"only {count} step{'s' if count > 1 else ''} can be taken back"
             raise UsageError(only if count else "there is no step to take back", where="--undo")
         session = session.undone(self.undo)
@@ -58,10 +57,10 @@ def parted(names: Iterable[str], problem: Problem, where: str) -> tuple[tuple[st
     for name in names:
         if name in problem.operators:
             nodes.append(name)
-        elif name in problem.types:
+        elif name in problem.kinds:
             types.append(name)
         else:
-            near = nearest(name, (*problem.operators, *problem.types))
-            hint = f"did you mean {shown(near)}?" if near else f"the types are {', '.join(map(printable, problem.types))}"
+            near = nearest(name, (*problem.operators, *problem.kinds))
+            hint = f"did you mean {shown(near)}?" if near else f"the types are {', '.join(map(printable, problem.kinds))}"
             raise UsageError(f"there is no quantized layer and no operator type {shown(name, 200)}", where=where, hint=hint)
     return tuple(types), tuple(nodes)

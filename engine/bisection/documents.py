@@ -151,5 +151,6 @@ def _logged(number: int, question: Question, answer: Answer) -> dict[str, Any]:
         "value": answer.value,
         "types": list(question.types),
         "nodes": [] if question.types else sorted(question.floats),
+        "without": question.without,
         "note": answer.note,
     }

@@ -1,98 +1,46 @@
-"""The room of the bisection: what is looked for, what each operator is known to be, the steps, the verdict."""
+"""The room of the bisection: what is looked for, what each operator is known to be, the steps, the verdict.
+
+Each request takes the search up where its log stands, does one thing and says where it stands then; so no worker need live longer than
+one request. What a person does step by step is in `core.byhand`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import msgspec
+from dataclasses import replace
+from typing import Any
 
 from magik_tui import events as ev
+from magik_tui import wire
 from magik_tui.core.asking import Prompt
+from magik_tui.core.hunt import METRICS, Answered, Asking, Bisection, Verdict
 from magik_tui.core.live import Choice, Live, PlanSet, with_choices
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on
-
-Mark = Literal["good", "bad", "skip", "current", "untested"]
-METRICS = ("cosine_avg", "cosine_min", "sqnr")
-TARGETS = {"cosine_avg": 0.99, "cosine_min": 0.99, "sqnr": 20.0}
-
-
-class Asking(msgspec.Struct, frozen=True):
-    """What is tried now: `floats` stay in float; `left` operators, about `steps` steps."""
-
-    phase: str = ""
-    left: int = 0
-    steps: int = 0
-    floats: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """How it went."""
-
-    phase: str = ""
-    mark: str = ""
-    value: float | None = None
-    floats: tuple[str, ...] = ()
-
-
-class Evidence(msgspec.Struct, frozen=True):
-    """What shows that an operator is guilty: the value with it quantized again, and with all culprits in float."""
-
-    before: float | None = None
-    after: float | None = None
-    local_error: float | None = None
-
-
-class Culprit(msgspec.Struct, frozen=True):
-    """One operator that has to stay in float."""
-
-    name: str
-    op: str = ""
-    evidence: Evidence = Evidence()
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """The document of a bisection."""
-
-    target: float | None = None
-    metric: str = ""
-    baseline: float | None = None
-    healed: float | None = None
-    culprits: tuple[Culprit, ...] = ()
-    evaluations: int = 0
-    minimal: bool = False
-    interacting: bool = False
-    path: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Bisection:
-    """The slice of this room. `job` is the request at work; `steps` are the answers so far."""
-
-    metric: str = METRICS[0]
-    target: float | None = None
-    job: int | None = None
-    asking: Asking | None = None
-    steps: tuple[Answered, ...] = ()
-    verdict: Verdict | None = None
-    error: str = ""
-
-    @property
-    def wanted(self) -> float:
-        """The target, that of the metric where none is given."""
-        return TARGETS[self.metric] if self.target is None else self.target
+from magik_tui.core.twin import told, twin
 
 
 class BisectAsked(ev.Event, frozen=True):
-    """The culprits are to be found; `fresh` forgets what an earlier search answered."""
+    """The culprits are to be found without anybody's help; `fresh` forgets what an earlier search answered."""
 
     fresh: bool = False
 
 
 class MetricAsked(ev.Event, frozen=True):
     """The next metric is to be judged by."""
+
+
+class JudgeAsked(ev.Event, frozen=True):
+    """The user wants to type a command that judges."""
+
+
+class JudgeTyped(ev.Event, frozen=True):
+    """A metric or a command is to judge; nothing takes back the first metric."""
+
+    text: str
+
+
+class PlaceAsked(ev.Event, frozen=True):
+    """The layer under the cursor is to be judged at, or the outputs again."""
 
 
 class TargetAsked(ev.Event, frozen=True):
@@ -111,20 +59,42 @@ class CulpritsTaken(ev.Event, frozen=True):
     bits: int = 0
 
 
-@on(BisectAsked)
-def _asked(state: State, event: BisectAsked) -> Step:
+class CulpritsApplied(ev.Event, frozen=True):
+    """The culprits are to be written to the configuration as layers to skip."""
+
+
+def at_work(state: State) -> bool:
+    """Tell whether a request of this room is at work."""
+    return state.of(Bisection).job is not None
+
+
+def go_on(state: State, *options: str, goal: bool = True, **fields: Any) -> Step:
+    """Ask the engine to do something with the search; `options` are its command line beside the goal, `fields` the request's."""
     mine = state.of(Bisection)
     if mine.job is not None:
         return state.noted("info", "a bisection is at work; Esc stops it, and it goes on from there the next time"), ()
-    fields: dict[str, Any] = {"metric": mine.metric, "target": mine.wanted, "fresh": event.fresh}
+    if goal:
+        fields |= {
+            "metric": mine.metric,
+            **({} if mine.wanted is None else {"target": mine.wanted}),
+            **({"at": mine.at} if mine.at else {}),
+        }
     if state.settings:
         fields["set"] = list(state.settings)
-    plan = " (changes on top of the configuration do not count: write them first)" if state.of(Live).plan else ""
-    state = state.noted("info", f"magik-tui bisect {state.project} --metric {mine.metric} --target {mine.wanted:g}{plan}")
-    state = state.put(replace(mine, job=state.last_id + 1, asking=None, steps=(), verdict=None, error=""))
-    return ask(
-        state, "bisect", fields, then=_heard, value=Verdict, news={"asking": Asking, "answered": Answered}, label="bisecting", heavy=True
-    )
+    line = twin(state, "bisect", *(mine.goal() if goal else ()), *options)
+    plan = "  (changes on top of the configuration do not count: write them first)" if state.of(Live).plan else ""
+    state = told(state.noted("info", line + plan), line).put(replace(mine, job=state.last_id + 1, error=""))
+    news = {"asking": Asking, "answered": Answered}
+    return ask(state, "bisect", fields, then=_heard, value=Verdict, news=news, label="bisecting", heavy=True)
+
+
+@on(BisectAsked)
+def _asked(state: State, event: BisectAsked) -> Step:
+    if not at_work(state):
+        mine = replace(state.of(Bisection), verdict=None)
+        forgotten = Bisection(mine.metric, mine.target, mine.at, place=mine.place, path=mine.path)
+        state = state.put(forgotten if event.fresh else mine)
+    return go_on(state, *(("--fresh",) if event.fresh else ()), fresh=event.fresh)
 
 
 def _heard(state: State, reply: Reply) -> Step:
@@ -132,38 +102,101 @@ def _heard(state: State, reply: Reply) -> Step:
     if reply.request.id != mine.job:
         return state, ()
     if reply.done:
-        return state.put(replace(mine, job=None, asking=None, verdict=reply.said)), ()
+        return _stands(state, replace(mine, job=None), reply.said)
     if reply.failed:
         said = "stopped; the next search goes on from here" if reply.cancelled else reply.error
-        state = state.put(replace(mine, job=None, asking=None, error=said))
+        state = state.put(replace(mine, job=None, error=said))
         return state.noted("info" if reply.cancelled else "error", said), ()
     if isinstance(reply.said, Asking):
-        return state.put(replace(mine, asking=reply.said)), ()
+        return state.put(replace(mine, asking=reply.said, states=reply.said.states or mine.states)), ()
     if isinstance(reply.said, Answered):
-        return state.put(replace(mine, steps=(*mine.steps, reply.said))), ()
+        return state.put(replace(mine, steps=(*mine.steps, reply.said), states=reply.said.states or mine.states)), ()
+    if isinstance(reply.said, wire.Log) and reply.said.level == "warning":
+        return state.noted("warning", reply.said.text), ()
     return state, ()
+
+
+class TextRead(ev.Event, frozen=True):
+    """The engine said what the log of the search holds."""
+
+    text: str
+
+
+def _stands(state: State, mine: Bisection, said: Verdict) -> Step:
+    """Show where a search stands: what the engine says takes the place of what was gathered on the way."""
+    mine = replace(
+        mine, known=True, asking=said.asking, steps=said.log, states=said.states, priors=said.priors, path=said.path,
+        contradictions=said.contradictions, verdict=said if said.finished else None,
+        metric=said.metric or mine.metric, target=said.target if said.metric else mine.target, at=said.at,
+    )  # fmt: skip
+    state = state.put(mine)
+    return state, ((TextRead(said.text),) if said.text else ())
+
+
+def _sought(state: State, mine: Bisection) -> State:
+    """Look for something else: what was found belongs to the other search, whose log stays."""
+    kept = state.of(Bisection)
+    fresh = Bisection(mine.metric, mine.target, mine.at, job=mine.job, place=mine.place)
+    return state if (mine.metric, mine.wanted, mine.at) == (kept.metric, kept.wanted, kept.at) else state.put(fresh)
+
+
+def _busy(state: State) -> Step:
+    return state.noted("info", "a bisection is at work; Esc stops it"), ()
 
 
 @on(MetricAsked)
 def _metric(state: State, event: MetricAsked) -> Step:
+    if at_work(state):
+        return _busy(state)
     mine = state.of(Bisection)
-    following = METRICS[(METRICS.index(mine.metric) + 1) % len(METRICS)]
-    return state.put(replace(mine, metric=following, target=None)), ()
+    following = METRICS[(METRICS.index(mine.metric) + 1) % len(METRICS)] if mine.metric in METRICS else METRICS[0]
+    return _sought(state, replace(mine, metric=following, target=None)), ()
+
+
+@on(JudgeAsked)
+def _judge_asked(state: State, event: JudgeAsked) -> Step:
+    mine = state.of(Bisection)
+    return state, (Prompt("a metric, or a command that ends with 0 for a good network", JudgeTyped, mine.metric),)
+
+
+@on(JudgeTyped)
+def _judge(state: State, event: JudgeTyped) -> Step:
+    if at_work(state):
+        return _busy(state)
+    mine, metric = state.of(Bisection), event.text.strip() or METRICS[0]
+    return _sought(state, replace(mine, metric=metric, target=None, at=mine.at if metric in METRICS else "")), ()
+
+
+@on(PlaceAsked)
+def _place(state: State, event: PlaceAsked) -> Step:
+    if at_work(state):
+        return _busy(state)
+    mine = state.of(Bisection)
+    if mine.metric not in METRICS:
+        return state.noted("info", "a command judges the network's outputs"), ()
+    if state.cursor >= len(state.table.rows):
+        return state, ()
+    name = state.table.rows[state.cursor].name
+    return _sought(state, replace(mine, at="" if mine.at == name else name)), ()
 
 
 @on(TargetAsked)
 def _target_asked(state: State, event: TargetAsked) -> Step:
     mine = state.of(Bisection)
+    if mine.wanted is None:
+        return state.noted("info", "the command judges by itself, without a target"), ()
     return state, (Prompt(f"the {mine.metric} to reach", TargetTyped, f"{mine.wanted:g}"),)
 
 
 @on(TargetTyped)
 def _target(state: State, event: TargetTyped) -> Step:
+    if at_work(state):
+        return _busy(state)
     try:
         target = float(event.text) if event.text.strip() else None
     except ValueError:
         return state.noted("error", f"{event.text!r} is no number"), ()
-    return state.put(replace(state.of(Bisection), target=target)), ()
+    return _sought(state, replace(state.of(Bisection), target=target)), ()
 
 
 @on(CulpritsTaken)
@@ -179,19 +212,19 @@ def _taken(state: State, event: CulpritsTaken) -> Step:
     return state.noted("info", f"{len(nodes)} operators: {what}; a in Mixed bits writes it into the project's files"), (PlanSet(nodes),)
 
 
-def marks(mine: Bisection, names: tuple[str, ...]) -> dict[str, Mark]:
-    """Return what each operator is known to be.
+@on(CulpritsApplied)
+def _applied(state: State, event: CulpritsApplied) -> Step:
+    mine = state.of(Bisection)
+    if mine.verdict is None or not mine.verdict.culprits:
+        return state.noted("info", "there are no culprits"), ()
+    state = told(state, twin(state, "bisect", *mine.goal(), "--apply"))
+    fields: dict[str, Any] = {"plan": {"nodes": {culprit.name: {"skip": True} for culprit in mine.verdict.culprits}}}
+    if state.settings:
+        fields["set"] = list(state.settings)
+    return ask(state, "apply", fields, then=_written, label="writing")
 
-    A network that is good with some operators in float clears all others; one that was found guilty is bad; the rest is not known yet.
-    """
-    table: dict[str, Mark] = dict.fromkeys(names, "untested")
-    for step in mine.steps:
-        if step.mark == "good" and step.phase != "start":
-            floats = set(step.floats)
-            table |= {name: "good" for name in names if name not in floats}
-    if mine.asking is not None and mine.asking.phase != "start":
-        table |= {name: "current" for name in mine.asking.floats if name in table}
-    if mine.verdict is not None:
-        table |= dict.fromkeys(names, "good")
-        table |= {culprit.name: "bad" for culprit in mine.verdict.culprits if culprit.name in table}
-    return table
+
+def _written(state: State, reply: Reply) -> Step:
+    if reply.failed:
+        return state.noted("error", reply.error), ()
+    return (state.noted("info", "wrote " + ", ".join(reply.said.get("written", ()))) if reply.done else state), ()

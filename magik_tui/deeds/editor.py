@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from magik_tui import events as ev
+from magik_tui.core.byhand import EditLog, LogEdited
 from magik_tui.core.config import OpenEditor, Taken
 from magik_tui.deeds import performs
 
@@ -27,12 +28,25 @@ def command() -> list[str]:
 @performs(OpenEditor)
 async def _open(app: Workbench, effect: OpenEditor) -> ev.Event | None:
     """Edit a copy: what the editor leaves becomes the draft, which is saved like any other."""
+    text = _edited(app, effect.text, "magik.cfg")
+    return None if text is None else Taken(text)
+
+
+@performs(EditLog)
+async def _log(app: Workbench, effect: EditLog) -> ev.Event | None:
+    """Edit a copy of a log: what the editor leaves is replayed."""
+    text = _edited(app, effect.text, "bisect.log")
+    return None if text is None else LogEdited(text)
+
+
+def _edited(app: Workbench, before: str, name: str) -> str | None:
+    """Return what the user's editor makes of a text, None where it leaves it as it was, or cannot be opened."""
     with tempfile.TemporaryDirectory(prefix="magik-tui-") as folder:
-        file = Path(folder) / "magik.cfg"
-        file.write_text(effect.text, encoding="utf-8")
+        file = Path(folder) / name
+        file.write_text(before, encoding="utf-8")
         try:
             with app.suspend():
-                done = subprocess.run([*command(), str(file)], check=False)  # noqa: ASYNC221 nothing else may draw meanwhile
+                done = subprocess.run([*command(), str(file)], check=False)
         except (OSError, SuspendNotSupported) as error:
             app.notify(f"{shlex.join(command())} cannot be opened here: {error or 'this terminal cannot be given back'}", severity="error")
             return None
@@ -40,4 +54,4 @@ async def _open(app: Workbench, effect: OpenEditor) -> ev.Event | None:
             app.notify(f"{command()[0]} ended with {done.returncode}; nothing was taken over", severity="warning")
             return None
         text = file.read_text(encoding="utf-8", errors="replace")
-    return Taken(text) if text != effect.text else None
+    return text if text != before else None

@@ -1,22 +1,60 @@
-"""The bisection on the screen: steps and states as they come, the verdict, culprits into the plan."""
+"""The bisection on the screen: by itself and by hand, states as they come, the verdict, culprits into the plan and the files."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from magik_tui import wire
+from magik_tui import events as ev
+from magik_tui import hunting, wire
 from magik_tui.core import State, update
-from magik_tui.core.bisect import Answered, Asking, BisectAsked, Bisection, Culprit, CulpritsTaken, MetricAsked, TargetTyped, Verdict, marks
+from magik_tui.core.bisect import BisectAsked, CulpritsApplied, CulpritsTaken, JudgeTyped, MetricAsked, PlaceAsked, TargetAsked, TargetTyped
+from magik_tui.core.byhand import (
+    BisectMoved,
+    EditLog,
+    LogEdited,
+    ReplayTyped,
+    RowMarked,
+    StepAsked,
+    StepMarked,
+    StepsUndone,
+    under_cursor,
+)
+from magik_tui.core.hunt import Answered, Asking, Bisection, Culprit, Priors, Verdict, kinds, marks
 from magik_tui.core.live import Choice, Live
+from magik_tui.table import from_layers
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
+
+ROWS = (
+    wire.Row("a", "Conv2D"),
+    wire.Row("b", "Add"),
+    wire.Row("c", "Conv2D"),
+    wire.Row("d", "Softmax", quantized=False),
+)
+
+
+def opened(**known: Any) -> State:
+    """A workbench with four layers, a free worker, and what is known of a search."""
+    state = State("p", worker="ready", phase="done", table=from_layers(wire.Layers(rows=ROWS)))
+    return state.put(Bisection(**known))
 
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (110, 30)) -> None:
     playing.live(app, talk, size, key="4")
+
+
+def asked_of(effects: tuple[Any, ...]) -> dict[str, Any]:
+    """The one request among effects, without its id."""
+    (sent,) = [effect.request for effect in effects if isinstance(effect, ev.Send)]
+    return {name: value for name, value in sent.items() if name != "id"}
 
 
 def test_it_finds_the_culprit_and_puts_it_into_the_plan(watched: Any) -> None:
@@ -26,12 +64,69 @@ def test_it_finds_the_culprit_and_puts_it_into_the_plan(watched: Any) -> None:
         await pilot.pause()
         text = "\n".join(app.text())
         assert "1 must: 0.90000 -> 0.99200, minimal, 3 evaluations" in text
-        assert text.count("x bad") == 1
+        assert [line.split()[:2] for line in app.text() if "x bad " in line] == [["x", "bad"], ["x", "bad"]]  # its type, and the layer
         assert "quantized again 0.90000" in text
         await pilot.press("s")
         state = await app.until(lambda s: bool(s.of(Live).plan) and not s.stale)
         (culprit,) = state.of(Bisection).verdict.culprits
         assert state.of(Live).plan == {culprit.name: Choice(skip=True)}
+        await pilot.press("a")
+        await app.until(lambda s: s.note is not None and s.note.text.startswith("wrote "))
+
+    live(watched("good"), talk)
+
+
+def test_step_by_step_and_by_hand(watched: Any) -> None:
+    """A step and a pause, a mark in place of the metric, two steps taken back, and the rest by itself."""
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        def text() -> str:
+            return "\n".join(app.text())
+
+        await pilot.press("space")
+        await app.until(lambda s: len(s.of(Bisection).steps) == 1 and s.of(Bisection).job is None)
+        await pilot.pause()
+        assert "Bisecting operators: 4 left (about 2 steps); paused" in text()
+        assert "> next: in float: " in text()
+        assert "1 x 0.90000  as it is" in text()
+        assert sum("> current" in line for line in app.text()) == len({row.op for row in app.bench.table.rows[:4]}) + 4
+        await pilot.press("tilde")
+        await app.until(lambda s: len(s.of(Bisection).steps) == 2 and s.of(Bisection).job is None)
+        await pilot.pause()
+        assert "2 ~  in float: " in text()
+        assert "(marked by hand)" in text()
+        assert "! step 2 is bad, and less was good: errors are not monotone" in text()
+        await pilot.press("u")
+        await app.until(lambda s: len(s.of(Bisection).steps) == 1 and s.of(Bisection).job is None)
+        await pilot.press("enter")
+        state = await app.until(lambda s: s.of(Bisection).verdict is not None)
+        assert [step.mark for step in state.of(Bisection).steps] == ["bad", "good", "good"]
+        lines = [note.text for note in state.log if note.source == "$" and " bisect " in note.text]
+        goal = "/home/me/resnet18" if "/home/me/resnet18" in lines[0] else state.project
+        start = f"magik-tui bisect {goal}"
+        assert all(line.startswith(start) and "--metric cosine_avg --target 0.99" in line for line in lines)
+        assert [line.split("0.99", 1)[1].strip() for line in lines] == ["--steps 1", "--mark skip --steps 0", "--undo 1 --steps 0", ""]
+
+    live(watched("good"), talk)
+
+
+def test_what_is_held_beforehand_is_seen_at_its_row(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("g", "exclamation_mark")
+        state = await app.until(lambda s: bool(s.of(Bisection).priors.types) and s.of(Bisection).job is None)
+        ((kind, held),) = state.of(Bisection).priors.types.items()
+        assert (kind, held) == (state.table.rows[0].op, "suspect")
+        await pilot.pause()
+        row = next(line for line in app.text() if f"all {kind}: " in line)
+        assert "? suspect" in row
+        assert "(suspect)" in row
+        await pilot.press("G", "c")
+        await app.until(lambda s: s.note is not None and s.note.text == "it is in float already")
+        await pilot.press("k", "c")
+        state = await app.until(lambda s: bool(s.of(Bisection).priors.nodes) and s.of(Bisection).job is None)
+        assert state.of(Bisection).priors.nodes == {state.table.rows[-2].name: "good"}
+        await pilot.pause()
+        assert any("(held to be good)" in line for line in app.text())
 
     live(watched("good"), talk)
 
@@ -45,36 +140,148 @@ def test_a_target_is_typed(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_the_log_is_edited_and_replayed(watched: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text("import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text().replace('bad', 'skip'))")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        app.suspend = contextlib.nullcontext
+        await pilot.press("space")
+        await app.until(lambda s: len(s.of(Bisection).steps) == 1 and s.of(Bisection).job is None)
+        await pilot.press("e")
+        state = await app.until(lambda s: [step.mark for step in s.of(Bisection).steps] == ["skip"])
+        assert any(note.text.endswith("--replay .magik/bisect/log --steps 0") for note in state.log)
+
+    live(watched("good"), talk)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
 def test_hostile_names_stay_text(watched: Any, size: tuple[int, int]) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await pilot.press("enter")
-        await app.until(lambda s: s.of(Bisection).verdict is not None)
-        for key in ("j", "G", "b"):
+        for key in ("g", "exclamation_mark", "j", "j", "j", "j", "j", "j", "c", "space", "tilde", "enter", "G", "b"):
             await pilot.press(key)
+            await app.until(lambda s: s.of(Bisection).job is None)
             await pilot.pause()
             assert all(line.isprintable() for line in app.text())
 
     live(watched("hostile"), talk, size)
 
 
-def test_what_is_known_of_each_operator() -> None:
-    names = ("a", "b", "c", "d")
-    mine = Bisection(
-        steps=(Answered("start", "bad"), Answered("operators", "good", 0.99, ("a", "b"))), asking=Asking("operators", floats=("a",))
-    )
-    assert marks(mine, names) == {"a": "current", "b": "untested", "c": "good", "d": "good"}
-    mine = Bisection(verdict=Verdict(culprits=(Culprit("b"),)))
-    assert marks(mine, names) == {"a": "good", "b": "bad", "c": "good", "d": "good"}
+def test_rows_are_what_the_engine_says() -> None:
+    """A sign for each row; types are the first of current, bad, suspect, skipped, untested, good that any of their operators is."""
+    state = opened(states="+x.-", priors=Priors(nodes={"c": "suspect"}))
+    assert marks(state) == ("good", "bad", "suspect", "float")
+    assert [(kind.name, kind.mark, dict(kind.counts)) for kind in kinds(state, marks(state))] == [
+        ("Conv2D", "suspect", {"good": 1, "suspect": 1}),
+        ("Add", "bad", {"bad": 1}),
+    ]
+    assert marks(opened(states="+")) == ("untested", "untested", "untested", "float")
+    assert marks(opened(states="~>+-", priors=Priors({"Conv2D": "suspect"}))) == ("skip", "current", "good", "float")
 
 
-def test_a_stopped_search_is_told_and_its_answers_are_kept_by_the_engine() -> None:
-    state, effects = update(State("p", worker="ready"), BisectAsked())
-    assert effects[-1].request["do"] == "bisect"
+def test_the_cursor_goes_over_types_and_layers() -> None:
+    state = opened()
+    assert under_cursor(state) == ("", "a")
+    state, _ = update(state, BisectMoved(-1))
+    assert under_cursor(state) == ("Add", "")
+    state, _ = update(state, BisectMoved(to=0))
+    assert under_cursor(state) == ("Conv2D", "")
+    state, _ = update(state, BisectMoved(3))
+    assert (under_cursor(state), state.cursor) == (("", "b"), 1)
+    state, _ = update(state, BisectMoved(to=0))
+    state, _ = update(state, ev.Moved(1))
+    assert under_cursor(state) == ("", "c")
+    assert under_cursor(State("p").put(Bisection(place=3))) == ("", "")
+
+
+def test_each_action_is_one_request_that_needs_no_earlier_one() -> None:
+    goal = {"do": "bisect", "metric": "cosine_avg", "target": 0.99}
+    known = {"known": True, "steps": (Answered("start", "bad", 0.9),), "asking": Asking("operators", 3, 2, ("a",))}
+    for event, fields in (
+        (BisectAsked(), {"fresh": False}),
+        (BisectAsked(fresh=True), {"fresh": True}),
+        (StepAsked(), {"steps": 1}),
+        (StepMarked("good"), {"mark": "good", "steps": 0}),
+        (StepsUndone(), {"undo": 1, "steps": 0}),
+        (RowMarked("suspect"), {"suspect": ["a"], "steps": 0}),
+    ):
+        state, effects = update(opened(**known), event)
+        assert asked_of(effects) == {**goal, **fields}
+        again, effects = update(state, event)
+        assert effects == ()
+        assert again.note is not None
+        assert "at work" in again.note.text
+    for event, fields in ((LogEdited("x"), {"text": "x"}), (ReplayTyped(" l.log "), {"replay": "l.log"})):
+        _, effects = update(opened(**known), event)
+        assert asked_of(effects) == {"do": "bisect", "steps": 0, **fields}
+
+
+def test_the_same_mark_again_takes_it_back() -> None:
+    _, effects = update(opened(priors=Priors(nodes={"a": "good"})), RowMarked("good"))
+    assert asked_of(effects)["untested"] == ["a"]
+    _, effects = update(opened(place=0, priors=Priors({"Conv2D": "suspect"})), RowMarked("good"))
+    assert asked_of(effects)["good"] == ["Conv2D"]
+
+
+@pytest.mark.parametrize(
+    ("event", "known", "said"),
+    [
+        (StepMarked("good"), {}, "Space judges its next network"),
+        (StepsUndone(), {}, "Space judges its next network"),
+        (StepsUndone(), {"known": True}, "there is no step to take back"),
+        (StepMarked("bad"), {"verdict": Verdict()}, "the bisection is finished"),
+        (StepAsked(), {"verdict": Verdict()}, "the bisection is finished"),
+        (ReplayTyped(" "), {}, "no log was named"),
+        (CulpritsApplied(), {}, "there are no culprits"),
+        (CulpritsTaken(), {}, "there are no culprits"),
+        (TargetAsked(), {"metric": "./judge"}, "the command judges by itself"),
+        (PlaceAsked(), {"metric": "./judge"}, "a command judges the network's outputs"),
+    ],
+)
+def test_what_cannot_be_done_says_why(event: ev.Event, known: dict[str, Any], said: str) -> None:
+    state, effects = update(opened(**known), event)
+    assert effects == ()
+    assert state.note is not None
+    assert said in state.note.text
+
+
+def test_the_log_goes_to_the_editor() -> None:
+    state, _ = update(opened(known=True), StepAsked())
+    document = {"finished": False, "metric": "cosine_avg", "target": 0.99, "text": "the log", "path": "x.log"}
+    state, effects = update(state, wire.Result(id=state.last_id, value=wire.msgspec.Raw(wire.json.dumps(document).encode())))
+    assert effects == (EditLog("the log"),)
+    assert state.of(Bisection).path == "x.log"
+
+
+def test_the_user_s_own_editor_may_leave_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from magik_tui.deeds import editor
+
+    class Suspends:
+        suspend = contextlib.nullcontext
+
+    monkeypatch.setenv("VISUAL", "true")
+    assert asyncio.run(editor._log(Suspends(), EditLog("a"))) is None  # type: ignore[arg-type]
+
+
+def test_a_stopped_search_keeps_its_step_at_hand() -> None:
+    state, effects = update(opened(), BisectAsked())
+    state, _ = update(state, wire.News("asking", state.last_id, {"phase": "operators", "left": 3, "states": ">..-"}))
     state, _ = update(state, wire.Error("Cancelled", id=state.last_id))
-    assert state.of(Bisection).job is None
+    mine = state.of(Bisection)
+    assert (mine.job, mine.asking.left if mine.asking else 0, mine.states) == (None, 3, ">..-")
     assert state.note is not None
     assert "goes on from here" in state.note.text
+    assert any("paused" in "".join(run[0] for run in line) for line in hunting.head_lines(state.put(replace(mine, error="")), 80))
+    _, effects = update(state, StepMarked("skip"))
+    assert asked_of(effects)["mark"] == "skip"
+
+
+def test_a_contradiction_is_told_when_it_comes() -> None:
+    state, _ = update(opened(), BisectAsked())
+    state, _ = update(state, wire.Log("step 1 is good; step 2 is bad", "warning", "bisect", state.last_id))
+    assert state.note is not None
+    assert state.note.text == "step 1 is good; step 2 is bad"
 
 
 def test_an_unreachable_target_is_an_error_in_words() -> None:
@@ -85,15 +292,27 @@ def test_an_unreachable_target_is_an_error_in_words() -> None:
     assert state.of(Bisection).error == "cannot reach 2"
 
 
-def test_metrics_have_targets_of_their_own() -> None:
-    state, _ = update(State("p"), TargetTyped("0.5"))
+def test_another_goal_is_another_search() -> None:
+    state, _ = update(opened(known=True, steps=(Answered(),), verdict=Verdict()), TargetTyped("0.5"))
+    assert state.of(Bisection) == Bisection(target=0.5)
     state, _ = update(state, MetricAsked())
     assert (state.of(Bisection).metric, state.of(Bisection).wanted) == ("cosine_min", 0.99)
     state, _ = update(state, MetricAsked())
     assert state.of(Bisection).wanted == 20.0
+    state, _ = update(state, PlaceAsked())
+    assert state.of(Bisection).goal() == ("--metric", "sqnr", "--target", "20", "--at", "a")
+    state, _ = update(state, PlaceAsked())
+    assert state.of(Bisection).at == ""
+    state, _ = update(state, JudgeTyped("python3 judge.py"))
+    assert state.of(Bisection).goal() == ("--metric", "python3 judge.py")
+    _, effects = update(state, BisectAsked())
+    assert asked_of(effects) == {"do": "bisect", "metric": "python3 judge.py", "fresh": False}
+    state, _ = update(state, MetricAsked())
+    assert state.of(Bisection).metric == "cosine_avg"
 
 
-def test_no_culprits_no_change() -> None:
-    state, effects = update(State("p", worker="ready"), CulpritsTaken())
-    assert effects == ()
-    assert not state.of(Live).plan
+def test_culprits_are_written_whatever_else_is_planned() -> None:
+    known = {"verdict": Verdict(culprits=(Culprit("b"),))}
+    state, effects = update(opened(**known).put(Live(plan={"a": Choice(feature_bits=12)})), CulpritsApplied())
+    assert asked_of(effects) == {"do": "apply", "plan": {"nodes": {"b": {"skip": True}}}}
+    assert state.log[-1].text == "magik-tui bisect p --metric cosine_avg --target 0.99 --apply"

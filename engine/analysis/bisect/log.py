@@ -139,7 +139,7 @@ class _Line:
             near = nearest(self._text(fields["prior"], "prior"), PRIORS)
             hint = f"did you mean {near}?" if near else ""
             raise self._wrong(fields["prior"], f'expected "prior": one of {", ".join(PRIORS)}', hint)
-        types = self._names(fields.get("types"), "types", problem.types, "an operator type")
+        types = self._names(fields.get("types"), "types", problem.kinds, "an operator type")
         return prior, types, self._names(fields.get("nodes"), "nodes", problem.operators, "a quantized layer")
 
     def step(self, problem: Problem) -> Step:

@@ -30,12 +30,11 @@ class Priors:
         kinds, names = dict(self.types), dict(self.nodes)
         for kind in types:
             kinds[kind] = prior
-            for name in problem.floats((kind,), ()):
+            for name in problem.kinds[kind]:
                 names.pop(name, None)
-        homes = {name: kind for kind in problem.types for name in problem.floats((kind,), ())}
         for name in nodes:
             names[name] = prior
-            if prior == "untested" and kinds.get(homes[name], prior) == prior:
+            if prior == "untested" and kinds.get(problem.operators[name].op, prior) == prior:
                 del names[name]
         return Priors({kind: each for kind, each in kinds.items() if each != "untested"}, names)
 
@@ -43,7 +42,7 @@ class Priors:
         """Return what is held of each operator of a problem; those of which nothing is held are left out."""
         held: dict[str, Prior] = {}
         for kind, prior in self.types.items():
-            held |= dict.fromkeys(problem.floats((kind,), ()), prior)
+            held |= dict.fromkeys(problem.kinds[kind], prior)
         held |= self.nodes
         return {name: prior for name, prior in held.items() if prior != "untested"}
 

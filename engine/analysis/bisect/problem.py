@@ -136,6 +136,14 @@ class Problem:
             table.setdefault(group.members[0].op, []).append(group)
         return {kind: tuple(groups) for kind, groups in table.items()}
 
+    @cached_property
+    def kinds(self) -> Mapping[str, tuple[str, ...]]:
+        """The operators of every type by name, whatever they are tied to."""
+        table: dict[str, list[str]] = {}
+        for name, operator in self.operators.items():
+            table.setdefault(operator.op, []).append(name)
+        return {kind: tuple(names) for kind, names in table.items()}
+
     def floats(self, types: Iterable[str], names: Iterable[str]) -> Floats:
         """Return the operators in float: all groups of some types, and some by name."""
         return frozenset((*(name for kind in types for group in self.types[kind] for name in group.names), *names))

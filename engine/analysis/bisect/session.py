@@ -50,8 +50,10 @@ class Session:
         return self._with(position, answer)
 
     def undone(self, count: int = 1) -> Session:
-        """Return the session without its last steps."""
-        return replace(self, steps=self.steps[: max(0, len(self.steps) - count)])
+        """Return the session without the last steps that its search asked for."""
+        asked = self.asked()
+        gone = {question.floats for question, _ in asked[max(0, len(asked) - count) :]}
+        return replace(self, steps=tuple(step for step in self.steps if step.floats not in gone))
 
     def carried_out(
         self, judge: Callable[[Question], Answer], told: Callable[[Session, Question, Answer], None], most: int | None = None

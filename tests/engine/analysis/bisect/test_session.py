@@ -45,6 +45,14 @@ def test_every_beginning_of_it_goes_on_the_same_way() -> None:
     assert session == Session(PROBLEM)
 
 
+def test_what_is_undone_is_what_was_asked() -> None:
+    """Facts that the search does not ask for stay; two answers to one question go together."""
+    fact = Step(frozenset({"n11"}), Answer("bad"))
+    session = Session(PROBLEM, (fact, Step(frozenset(), Answer("good")), Step(frozenset(), Answer("bad")), fact))
+    assert session.undone() == Session(PROBLEM, (fact, fact))
+    assert session.undone(0) == session
+
+
 def test_questions_say_how_far_it_is() -> None:
     """What is left never grows within a phase of growing, and the steps are about its logarithm."""
     first = Session(PROBLEM).position()

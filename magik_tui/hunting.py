@@ -1,0 +1,114 @@
+"""The lines over the rows of a bisection: what is looked for, where the search stands, the last steps, the verdict with its evidence."""
+
+from __future__ import annotations
+
+from magik_tui.core import State
+from magik_tui.core.hunt import Answered, Asking, Bisection
+from magik_tui.text import clean, cut, elide, fixed, short
+from magik_tui.widgets.ink import Line, Role
+
+PHASES = {
+    "types": "Bisecting operator types", "operators": "Bisecting operators", "parts": "Bisecting layers of tied groups",
+    "check": "Checking the found operators", "again": "Errors interact; operators one by one",
+}  # fmt: skip
+HEAD = 6  # lines
+RAISED = 12  # the bits that culprits are given
+NAME = 8  # cells that a name gets at least
+NAMED = 2  # operators of a set that are named; more are counted
+
+
+def head_lines(state: State, width: int) -> tuple[Line, ...]:
+    """Return the goal, where the search stands, and its last steps, or its verdict; where marks contradict each other, that."""
+    mine = state.of(Bisection)
+    said: list[tuple[str, Role]] = [(_goal(mine), "strong")]
+    if mine.verdict is not None:
+        said += verdict_lines(mine, width)
+    else:
+        said += _stand(mine, width)
+        odd: list[tuple[str, Role]] = [(f"! {clean(mine.contradictions[0])}", "warn")] if mine.contradictions else []
+        steps = list(enumerate(mine.steps, 1))[-(HEAD - len(said) - len(odd)) :]
+        said += [*((_step(number, step, width), "good" if step.mark == "good" else "bad") for number, step in steps), *odd]
+    return tuple(((cut(text, width), role),) for text, role in said[:HEAD])
+
+
+def _goal(mine: Bisection) -> str:
+    where = clean(mine.at) or "the outputs"
+    wanted = f"{mine.metric} {mine.wanted:g} at {where}" if mine.wanted is not None else f"the command {clean(mine.metric)}"
+    return f"Which operators must stay in float for {wanted}?"
+
+
+def _stand(mine: Bisection, width: int) -> list[tuple[str, Role]]:
+    """Return where the search stands, and what is judged now or next."""
+    if mine.error:
+        lines: list[tuple[str, Role]] = [(clean(mine.error), "warn")]
+    elif mine.asking is None and mine.job is not None:
+        lines = [("Looking where it stands.", "dim")]
+    elif mine.asking is None:
+        lines = [
+            ("Space judges one network and pauses, Enter goes on by itself:", "dim"),
+            ("types first, then the operators inside the guilty types. Say beforehand of", "dim"),
+            ("a type or an operator that it is good (c), or to be tried first (!).", "dim"),
+        ]
+    else:
+        paused = "" if mine.job is not None else "; paused"
+        lines = [(f"{stand(mine.asking)}{paused}", "text")]
+    if mine.asking is not None:
+        lines.append((f"  > {'now' if mine.job is not None else 'next'}: {what(mine.asking, width - 10)}", "strong"))
+    return lines
+
+
+def stand(asking: Asking) -> str:
+    """Return what is searched, how much is left, and about how many steps that takes."""
+    if asking.phase == "start":
+        return "Judging the network as it is" if not asking.floats else "Judging the network with everything in float"
+    steps = f" (about {asking.steps} step{'' if asking.steps == 1 else 's'})"
+    return f"{PHASES.get(asking.phase, clean(asking.phase))}: {asking.left} left{steps}"
+
+
+def what(step: Asking | Answered, room: int) -> str:
+    """Return which network a step is about, in about `room` cells."""
+    floats = step.floats or (step.nodes if isinstance(step, Answered) else ())
+    if step.without:
+        return f"{elide(step.without, max(NAME, room - 16))} quantized again"
+    if step.types:
+        return f"in float: all {', '.join(map(clean, step.types))}"
+    if step.phase == "start" and floats:
+        return "everything in float"
+    if not floats:
+        return "as it is"
+    shown = floats[:NAMED]
+    more = f" and {len(floats) - len(shown)} more" if len(floats) > len(shown) else ""
+    each = max(NAME, (room - len("in float: , ") - len(more)) // len(shown))
+    return f"in float: {', '.join(elide(name, each) for name in shown)}{more}"
+
+
+def _step(number: int, step: Answered, width: int) -> str:
+    sign = {"good": "+", "bad": "x"}.get(step.mark, "~")
+    note = f"  ({clean(step.note)})" if step.note else ""
+    value = "" if step.value is None else f" {fixed(step.value)}"
+    head = f"{number:>3} {sign}{value}  "
+    return f"{head}{what(step, width - len(head) - len(note))}{note}"
+
+
+def verdict_lines(mine: Bisection, width: int) -> list[tuple[str, Role]]:
+    """Return the culprits with their evidence, and what can be done about them."""
+    found = mine.verdict
+    if found is None:
+        return []
+    evaluations = f"{found.evaluations} evaluation{'' if found.evaluations == 1 else 's'}"
+    log: tuple[str, Role] = (f"log {clean(found.path)}", "dim")
+    odd: list[tuple[str, Role]] = [(f"! {clean(mine.contradictions[0])}", "warn")] if mine.contradictions else []
+    if not found.culprits:
+        return [(f"None: the network is good as it is, {fixed(found.baseline)} ({evaluations}).", "good"), *odd, log]
+    kind = "minimal" if found.minimal else "not proven minimal"
+    more = ", errors interact" if found.interacting else ""
+    lines: list[tuple[str, Role]] = [
+        (f"{len(found.culprits)} must: {fixed(found.baseline)} -> {fixed(found.healed)}, {kind}{more}, {evaluations}", "bad")
+    ]
+    shown = found.culprits[: 2 - len(odd)]
+    for culprit in shown:
+        proof = f": quantized again {fixed(culprit.evidence.before)}, local error {short(culprit.evidence.local_error, 3)}"
+        lines.append((f"  x {elide(f'{culprit.name} {culprit.op}', max(NAME, width - 4 - len(proof)))}{proof}", "text"))
+    rest = f"+{len(found.culprits) - len(shown)} below; " if len(found.culprits) > len(shown) else ""
+    advice = f"{rest}a writes them to magik.cfg, s keeps them in float, b gives them {RAISED} bits"
+    return [*lines, *odd, (advice, "dim"), log]
