@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -39,13 +40,16 @@ def diagnose(lab: Lab) -> Diagnosis:
     DataError where there are no debug samples, no calibration samples, no layer that is integer, or nothing to compare at the outputs.
     What the hook raises passes through; nothing is written but what the store keeps.
     """
+    start = time.perf_counter()
     lab = _real(lab)
     document = lab.evaluate(lab.base)
     figures = figures_of(document, lab.places())
     _check(lab, document, figures)
     bench = Bench(lab, document, figures, cost_of(document, lab.units, lab.profile), total=EXPECTED)
-    wrong, odd = faults(lab, lab.sources.calibration), faults(lab, lab.core.opened.debug)
-    fed = evidence(lab, {*wrong, *odd})
+    bench.seconds["as it is"] = time.perf_counter() - start
+    with bench.timed("preprocessing"):
+        wrong, odd = faults(lab, lab.sources.calibration), faults(lab, lab.core.opened.debug)
+        fed = evidence(lab, {*wrong, *odd})
     trials = _preprocessings(bench, fed)
     one, other = (bench.seen({**FAKES, key: True}) for key in FAKES)
     blamed, side = sides(figures, one, other)
@@ -54,7 +58,8 @@ def diagnose(lab: Lab) -> Diagnosis:
     trials += corrected
     sets = calibrating(bench, wrong)
     trials += sets.trials
-    found = culprits(lab, figures)
+    with bench.timed("operators"):
+        found = culprits(lab, figures)
     trials += remedies(bench, found, max(legal(lab, "feature")))
     trials += _more(bench, trials, max(legal(lab, "feature")))
     poor = poor_samples(figures)
@@ -76,7 +81,7 @@ def diagnose(lab: Lab) -> Diagnosis:
     left = (*untried, *sets.untried, *bench.failures)
     return Diagnosis(
         *(str(lab.job.model), lab.config.soc, figures, bench.cost, findings, tuple(trials), side, bits, found, left),
-        *(wrong, odd, tuple(poor), tuple(document["warnings"])),
+        *(wrong, odd, tuple(poor), tuple(document["warnings"]), {**bench.seconds, "all": time.perf_counter() - start}),
     )
 
 

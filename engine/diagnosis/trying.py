@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -28,7 +30,8 @@ STAGE = "Diagnose"
 class Bench:
     """The project as it is, with its figures, and what is tried on it.
 
-    `done` counts the networks measured, `total` those expected. A change that cannot be tried is no Trial: `failures` says why.
+    `done` counts the networks measured, `total` those expected. A change that cannot be tried is no Trial: `failures` says why. `seconds`
+    says what took how long.
     """
 
     lab: Lab
@@ -38,6 +41,14 @@ class Bench:
     done: int = 0
     total: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time until the block ends to what `name` took."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def settings(self, *changes: Change) -> list[Trial]:
         """Try the keys of magik.cfg that each change sets."""
@@ -70,15 +81,19 @@ class Bench:
     def seen(self, settings: Mapping[str, Any]) -> Figures:
         """Return the figures under other keys of magik.cfg, for a comparison that is no change to recommend."""
         self._step(", ".join(f"{k} {json.dumps(v)}" for k, v in settings.items()))
-        lab = under(self.lab, settings)
-        return figures_of(lab.telling(self.quietly).evaluate(lab.base, local=False), lab.places())
+        with self.timed("sides"):
+            lab = under(self.lab, settings)
+            return figures_of(lab.telling(self.quietly).evaluate(lab.base, local=False), lab.places())
 
     def _tried(self, change: Change, opened: Callable[[], tuple[Lab, Plan]], only: Collection[str] | None = None) -> list[Trial]:
         """Return the one trial of a change, none where it fails."""
         self._step(change.title)
         try:
-            lab, plan = opened()
-            document = lab.telling(self.quietly).evaluate(plan, local=False)
+            with self.timed(change.title):
+                lab, plan = opened()
+                if lab.core is not self.lab.core:
+                    lab = lab.beside(self.lab)
+                document = lab.telling(self.quietly).evaluate(plan, local=False)
         except Cancelled:
             raise
         except MagikError as error:

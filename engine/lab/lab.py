@@ -313,12 +313,18 @@ class Lab:
     def reading(self, sources: Sources, job: Job, report: Report) -> Lab:
         """Return the lab of these sources, whatever the files say: this one under another plan where only that differs, else a new one.
 
-        Both share threads and store, so close one of them, the last.
+        Both share threads and store, so close one of them, the last; and all that is known of the float network, where only what it is
+        calibrated or corrected on differs.
         """
         if identity_of(job, sources) == self.core.opened.identity:
             return replace(self, job=job, sources=_as_read(sources, self.core.opened), report=report)
-        fresh = _opened(job, sources, self.core.store, report, self.core.executor, self.core.values.room)
+        fresh = _opened(job, sources, self.core.store, report, self.core.executor, self.core.values.room, self.core)
         return replace(fresh, fan=self.fan)
+
+    def beside(self, other: Lab) -> Lab:
+        """Return this lab, of whose values only those are kept that it shares with the base plan of `other`: it is one of many."""
+        self.core.home = self.sources, other.shared
+        return self
 
 
 def open_lab(job: Job, *, report: Report, store: Store | None = None, jobs: int = 0, room: int = ROOM) -> Lab:
@@ -338,8 +344,13 @@ def open_lab(job: Job, *, report: Report, store: Store | None = None, jobs: int 
         raise
 
 
-def _opened(job: Job, sources: Sources, store: Store, report: Report, executor: Executor | None, room: int) -> Lab:
-    opened, sources = open_project(job, sources, store=store, report=report, executor=executor)
+def _opened(
+    job: Job, sources: Sources, store: Store, report: Report, executor: Executor | None, room: int, like: Core | None = None
+) -> Lab:
+    known = like.opened if like else None
+    opened, sources = open_project(job, sources, store=store, report=report, executor=executor, like=known)
+    if like is not None and opened.networks is like.opened.networks:
+        return Lab(Core(opened, store, executor, like.values, like.measures, like.made), job, sources, report)
     values = Values(opened.graph, opened.inputs, opened.networks, opened.debug, room)
     return Lab(Core(opened, store, executor, values, Measures(opened, values, store)), job, sources, report)
 

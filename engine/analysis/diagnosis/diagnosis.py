@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .costs import Cost
@@ -51,7 +51,10 @@ class Culprits:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything a diagnosis found; `untried` pairs what was not tried with the reason, `bits` are those asked of features and weights."""
+    """Everything a diagnosis found; `untried` pairs what was not tried with the reason, `bits` are those asked of features and weights.
+
+    `timing` says how many seconds each part took.
+    """
 
     model: str
     soc: str
@@ -67,6 +70,7 @@ class Diagnosis:
     debug_faults: Mapping[str, str]
     poor: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    timing: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

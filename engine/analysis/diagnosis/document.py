@@ -48,6 +48,7 @@ def document_of(diagnosis: Diagnosis) -> dict[str, Any]:
         ],
         "untried": [{"what": what, "why": why} for what, why in diagnosis.untried],
         "warnings": list(diagnosis.warnings),
+        "timing": dict(diagnosis.timing),
     }
     made: dict[str, Any] = plain(document)
     return made

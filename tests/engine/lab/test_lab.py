@@ -308,6 +308,31 @@ def test_other_samples_than_the_files_say(project: Path) -> None:
         assert lab.reading(lab.sources, lab.job, silent).core is lab.core
 
 
+def test_a_network_calibrated_anew_is_the_same_float_network(project: Path) -> None:
+    """What is known of it is shared, and neither of the two is told the figures of the other."""
+    with opened(project) as lab:
+        before = lab.evaluate(lab.base)
+        few = lab.reading(replace(lab.sources, calibration=lab.sources.calibration[:3]), lab.job, silent).beside(lab)
+        corrected = lab.reading(replace(lab.sources, correction=lab.sources.calibration[:3]), lab.job, silent)
+        assert few.core.values is corrected.core.values is lab.core.values
+        assert few.graph is lab.graph
+        same(few.evaluate(few.base, local=False), without_local(converted(project, "QUANT_DATASET_SIZE=3")))
+        assert corrected.evaluate(corrected.base)["nodes"] != before["nodes"]
+        assert lab.evaluate(lab.base)["nodes"] == before["nodes"]
+        tiny.configure(project, DEBUG_PATH="./calibration")
+        other = lab.reopened(job_for(find_project(project)), silent)
+        assert other.core.values is not lab.core.values
+        same(other.evaluate(other.base), converted(project))
+
+
+def without_local(document: dict[str, Any]) -> dict[str, Any]:
+    """A document whose layers were not run alone."""
+    for row in document["nodes"]:
+        for metric in ("local_cosine", "local_sqnr_db"):
+            row |= {metric: None, "by_sample": {**row["by_sample"], metric: [None] * len(row["by_sample"][metric])}}
+    return document
+
+
 def test_layers_and_programs_that_are_remembered_have_bounds(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.lab.kernels.ROOM", 0)
     with opened(project) as lab:
