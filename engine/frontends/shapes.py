@@ -9,9 +9,10 @@ import onnx
 
 from ..errors import ModelError
 from ..ir import TensorType
+from .loops import results as loop_results
 from .protos import constant_type, declared_types
 from .raw import Declared, RawGraph
-from .writing import small_model
+from .writing import small_model, value_info
 
 
 def bind(graph: RawGraph, shapes: Sequence[tuple[int, ...] | None], explicit: int) -> RawGraph:
@@ -71,12 +72,20 @@ def infer(graph: RawGraph) -> dict[str, TensorType]:
 
 def infer_open(graph: RawGraph, feeds: Mapping[str, Declared] | None = None) -> dict[str, Declared]:
     """Return what follows about the tensors inside from the declared types of the inputs, open dimensions included."""
-    model = small_model(graph, graph.nodes, graph.declared if feeds is None else feeds, graph.outputs)
-    try:
-        done = onnx.shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
-    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError):
-        return {}  # onnx gives up on the whole model: a trial run tells the types
-    return declared_types(done.graph)
+    given = graph.declared if feeds is None else feeds
+    model = small_model(graph, graph.nodes, given, graph.outputs)
+    told: dict[str, Declared] = {}
+    while True:
+        try:
+            done = onnx.shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
+        except (onnx.shape_inference.InferenceError, ValueError, RuntimeError):
+            return {}  # onnx gives up on the whole model: a trial run tells the types
+        found = told | declared_types(done.graph)
+        more = loop_results(graph, {**given, **found})
+        if not more:
+            return found
+        told |= more
+        model.graph.value_info.extend(value_info(name, kind) for name, kind in more.items())
 
 
 def check_reshapes(graph: RawGraph) -> None:

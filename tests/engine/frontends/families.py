@@ -229,12 +229,13 @@ def conditional(opset: int, decided: bool) -> Family:
     return m
 
 
-def loop(opset: int) -> Family:
-    """A loop of three rounds between two layers."""
+def loop(opset: int, grows: bool = False) -> Family:
+    """A loop of three rounds between two layers; one whose state grows doubles it every time, whatever its body declares."""
     m = Family(opset, inputs={"x": [1, 6]})
     x = m.op("Relu", m.op("MatMul", "x", m.weight(6, 6)), makes="start")
     given = [value_info("n", [], TensorProto.INT64), value_info("keep", [], TensorProto.BOOL), value_info("state", [1, 6])]
-    inner = [helper.make_node("Tanh", ["state"], ["next"]), helper.make_node("Identity", ["keep"], ["go"])]
+    one_round = helper.make_node("Concat", ["state"] * 2, ["next"], axis=0) if grows else helper.make_node("Tanh", ["state"], ["next"])
+    inner = [one_round, helper.make_node("Identity", ["keep"], ["go"])]
     body = helper.make_graph(inner, "body", given, [value_info("go", [], TensorProto.BOOL), value_info("next", [1, 6])])
     y = m.op("Loop", m.const(np.array(3)), "", x, body=body)
     m.outputs = [m.op("MatMul", y, m.weight(6, 4), makes="y")]

@@ -204,6 +204,20 @@ def test_an_open_branch_says_why_it_is_float(save: Save) -> None:
     assert "compares in float32" in reasons["Greater"]
 
 
+def test_what_follows_a_loop_is_integer_where_its_states_keep_their_shapes(save: Save) -> None:
+    graph = load(save(families.loop(13).model()), Config()).graph
+    assert layers(graph) == [("MatMul", "start"), ("Float:Loop", "loop2"), ("MatMul", "y")]
+    assert graph.types["y"].shape == (1, 4)
+    path = save(families.loop(13, grows=True).model())
+    graph = load(path, Config()).graph
+    assert layers(graph) == [("MatMul", "start"), ("Float:Loop", "loop2"), ("Float:MatMul", "y")]
+    assert graph.nodes[-1].reason == "the size of its input is known at run time only"
+    feeds = feeds_of(graph, 0)
+    ours = run_graph(graph, feeds, ["y"])["y"]
+    assert ours.shape == (8, 4)
+    np.testing.assert_allclose(ours, run_original(path, feeds, ["y"])["y"], rtol=1e-5)
+
+
 def test_two_branches_may_use_the_same_names(save: Save) -> None:
     """Both Ifs are decided and make `inside`; a third, open one hides a name of its own."""
     m = families.conditional(13, True)
