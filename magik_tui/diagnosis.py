@@ -138,7 +138,7 @@ def head_lines(mine: Diagnosis, width: int, most: int) -> tuple[Line, ...]:
         return wrapped(f"Diagnosing: {count}; Esc stops it, and what was measured is kept.", width, 1, "strong")
     lines: tuple[Line, ...] = ()
     if mine.error:
-        said = f"Stopped; {GONE_ON}" if mine.stopped else f"{mine.error}. Mend that, then d tries again."
+        said = f"{mine.error[:1].upper()}{mine.error[1:]}; {GONE_ON}" if mine.stopped else f"{mine.error}. Mend that, then d tries again."
         lines = wrapped(said, width, 2, "warn" if mine.stopped else "bad")
     if mine.found is None:
         return lines or wrapped(START, width, most, "dim")

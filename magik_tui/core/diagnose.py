@@ -29,9 +29,10 @@ DEBUG = "DEBUG_PATH"
 class Diagnosis:
     """The slice of this room.
 
-    `job` is the request at work, `steps` what it tried so far, `found` the last answer and `document` the same as it was sent; `stale`
-    says that the project's files changed since. `opened` is the rank of the fix whose lines are shown, 0 for the list, and `place` where
-    the list's cursor stays meanwhile. `before` undoes the fix of rank `applied`, as long as nobody else writes the files.
+    `job` is the request at work, `steps` what it tried so far, `found` the last answer, of `variant`, and `document` the same as it was
+    sent; `stale` says that the project's files changed since, `stopped` that an `error` is no fault of the project. `opened` is the rank
+    of the fix whose lines are shown, 0 for the list, and `place` where the list's cursor stays meanwhile. `applied` is the rank of the fix
+    that was written last, and `before` holds what undoes each that was, the last one at the end, as long as nobody else writes the files.
     """
 
     job: int | None = None
@@ -41,11 +42,12 @@ class Diagnosis:
     error: str = ""
     stopped: bool = False
     stale: bool = False
+    variant: str | None = None
     cursor: int = 0
     opened: int = 0
     place: int = 0
     applied: int = 0
-    before: tuple[Before, ...] = ()
+    before: tuple[tuple[Before, ...], ...] = ()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -121,9 +123,12 @@ def _heard(state: State, reply: Reply) -> Step:
     if isinstance(reply.said, wire.Log):
         return (state.put(replace(mine, steps=with_step(mine.steps, reply.said.text))) if reply.said.source == SOURCE else state), ()
     if reply.failed:
+        died = isinstance(reply.said, wire.Error) and reply.said.kind == "Exited"
         said = "stopped" if reply.cancelled else reply.error
-        state = state.put(replace(mine, job=None, cursor=0, error=said, stopped=reply.cancelled, stale=mine.found is not None))
-        return state.noted("info" if reply.cancelled else "error", f"{said}; the next diagnosis goes on from here"), ()
+        state = state.put(replace(mine, job=None, cursor=0, error=said, stopped=reply.cancelled or died, stale=mine.found is not None))
+        if died:
+            return state, ()  # that is told already
+        return state.noted("info" if reply.cancelled else "error", f"{said}; d goes on from here" if reply.cancelled else said), ()
     if not reply.done:
         return state, ()
     try:
@@ -131,7 +136,7 @@ def _heard(state: State, reply: Reply) -> Step:
     except wire.Unfit as problem:
         said = f"the engine's answer does not fit: {problem}"
         return state.put(replace(mine, job=None, error=said)).noted("error", said), ()
-    mine = replace(mine, job=None, found=found, document=reply.said, cursor=1, applied=0, before=())
+    mine = replace(mine, job=None, found=found, document=reply.said, variant=state.variant, cursor=1, applied=0)
     state = state.put(mine)
     fixes = f"{len(found.fixes)} fix{'' if len(found.fixes) == 1 else 'es'}"
     return state.noted("info", f"diagnosed: {found.verdict}, {fixes}; Enter opens what a row names"), ()
@@ -229,6 +234,8 @@ def _apply(state: State, mine: Diagnosis) -> Step:
         return state, ()
     if not fix.written:
         return state.noted("warning", f"no file says this, it is yours to do: {fix.do or fix.title}"), ()
+    if mine.variant != state.variant:
+        return state.noted("warning", f"this was measured on the variant {mine.variant}; d diagnoses {state.variant}"), ()
     if mine.applied == fix.rank:
         return state.noted("info", "it is written already; u takes it back"), ()
     nodes = {name: {"feature_bits": entry["QUANT_FEATURE_BIT"]} for name, entry in fix.bit_file.items()}
@@ -251,9 +258,10 @@ def _applied(state: State, reply: Reply) -> Step:
     if not reply.done:
         return state, ()
     fix: Fix = reply.request.tag
-    state = state.put(replace(state.of(Diagnosis), applied=fix.rank, before=reply.said.before))
     if not reply.said.before:
         return state.noted("info", "the files say so already"), ()
+    mine = state.of(Diagnosis)
+    state = state.put(replace(mine, applied=fix.rank, before=(*mine.before, reply.said.before)))
     overruled = [s for s in state.settings if s.partition("=")[0].strip().upper() in fix.config]
     wrote = f"wrote {_files(reply.said.written)}; u takes it back"
     if overruled:
@@ -272,7 +280,7 @@ def _undo(state: State, event: FixUndone) -> Step:
     mine = state.of(Diagnosis)
     if not mine.before:
         return state.noted("info", "no fix was written that could be taken back"), ()
-    return ask(state, "undo", {"before": msgspec.to_builtins(mine.before)}, then=_undone, value=Applied, label="taking a fix back")
+    return ask(state, "undo", {"before": msgspec.to_builtins(mine.before[-1])}, then=_undone, value=Applied, label="taking a fix back")
 
 
 def _undone(state: State, reply: Reply) -> Step:
@@ -280,7 +288,8 @@ def _undone(state: State, reply: Reply) -> Step:
         return state.noted("error", f"not taken back: {reply.error}"), ()
     if not reply.done:
         return state, ()
-    state = state.put(replace(state.of(Diagnosis), applied=0, before=()))
+    mine = state.of(Diagnosis)
+    state = state.put(replace(mine, applied=0, before=mine.before[:-1]))
     return state.noted("info", f"as before: {_files(reply.said.written)}"), ()
 
 
@@ -288,6 +297,13 @@ def _undone(state: State, reply: Reply) -> Step:
 def _changed(state: State, event: FilesChanged) -> Step:
     mine = state.of(Diagnosis)
     return state.put(replace(mine, stale=True) if mine.found is not None or mine.job is not None else mine), ()
+
+
+@on(ev.RunAsked)
+def _run_asked(state: State, event: ev.RunAsked) -> Step:
+    mine = state.of(Diagnosis)
+    other = mine.found is not None and mine.variant != state.variant
+    return state.put(replace(mine, stale=True)) if other else state, ()
 
 
 @on(ReportAsked)

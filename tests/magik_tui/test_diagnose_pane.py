@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from magik_tui import events as ev
 from magik_tui import terminal, wire
 from magik_tui.core import State, update
 from magik_tui.core.data import Data
@@ -235,6 +236,14 @@ def test_files_that_change_make_it_old() -> None:
     assert line_text(head_lines(state.of(Diagnosis), 100, 3)[0]).strip() == "Files changed since this was measured: d diagnoses again."
 
 
+def test_a_fix_of_another_variant_is_not_written() -> None:
+    state = after(replace(on_fix(variant="t40"), variant="t41"), ev.RunAsked(0.0))
+    assert state.of(Diagnosis).stale
+    state, effects = update(after(state, EntryOpened()), EntryOpened())
+    assert effects == ()
+    assert state.note.text == "this was measured on the variant t40; d diagnoses t41"
+
+
 def test_what_only_a_person_can_do_is_not_written() -> None:
     state = on_fix(fix=Fix(1, "without 2 pictures", without=("a", "b"), do="take them out"))
     state, effects = update(after(state, EntryOpened()), EntryOpened())
@@ -268,7 +277,7 @@ def test_a_written_fix_says_what_is_left(fix: Fix, settings: tuple[str, ...], sa
     assert list(effects[-1].request["before"]) == answer["before"]
     state = after(state, wire.Error("Conflict", "was changed by somebody else meanwhile", id=effects[-1].request["id"]))
     assert state.note.text == "not taken back: was changed by somebody else meanwhile"
-    assert state.of(Diagnosis).before == (Before("config", "{}", "v"),)
+    assert state.of(Diagnosis).before == ((Before("config", "{}", "v"),),)
 
 
 def test_keys_that_can_do_nothing_say_why() -> None:

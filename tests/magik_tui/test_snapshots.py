@@ -1,6 +1,6 @@
 """The screen as text, whole, at the sizes that matter. `UPDATE_SNAPSHOTS=1 pytest ...` writes the files anew: look at the difference.
 
-Only the frame's own panes are there, so that a new pane changes nothing here; a pane's own tests look at what it draws.
+Only the frame's own panes are there, and those that a case is about, so that a new pane changes nothing here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from magik_tui import opening
 from magik_tui.core import State
 from magik_tui.core.detail import Details
 from magik_tui.core.places import Places
+from magik_tui.core.requests import heavy_at_work
 from magik_tui.details import columns
 from magik_tui.opening import Wishes
 
@@ -31,7 +32,11 @@ CASES: dict[str, tuple[list[str], Wishes]] = {
     "palette": (["colon", *"layout"], Wishes()),
     "single": (["j"], Wishes(layout="single")),
     "low-bandwidth": (["j"], Wishes(low_bandwidth=True)),
+    "diagnose": (["8", "d", "j"], Wishes()),
+    "diagnose-fix": (["8", "d", "n", "enter"], Wishes()),
 }
+MORE = {"diagnose": "diagnose", "diagnose-fix": "diagnose"}
+"""Case -> the pane that it is about."""
 
 
 def closely(app: Any, state: State) -> bool:
@@ -46,7 +51,7 @@ def closely(app: Any, state: State) -> bool:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("case", CASES)
 def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "PANES", tuple(entry for entry in opening.PANES if entry.id in FRAME))
+    monkeypatch.setattr(opening, "PANES", tuple(entry for entry in opening.PANES if entry.id in (*FRAME, MORE.get(case))))
     keys, wishes = CASES[case]
     app = watched("good", "--layers", "40", wishes=wishes, clock=lambda: 1.0)
     app.bench = replace(app.bench, engine_log="/home/me/.local/state/magik-tui/worker.log")
@@ -56,8 +61,12 @@ def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypa
             async with app.run_test(size=SIZES[size]) as pilot:
                 await app.until(lambda s: s.phase == "done")
                 await pilot.pause()
-                await pilot.press(*keys)
-                await pilot.pause()
+                for key in keys:
+                    await pilot.press(key)
+                    await pilot.pause()
+                    if case in MORE:
+                        await app.until(lambda s: heavy_at_work(s) is None)
+                        await pilot.pause()
                 await app.until(lambda s: closely(app, s))
                 await pilot.pause()
                 await pilot.pause()
