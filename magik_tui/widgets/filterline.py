@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from magik_tui.text import cut
+from magik_tui.text import clean, cut
 from magik_tui.widgets.ink import Line, Lines
 
 MARK = 2  # cells before what is typed
@@ -99,7 +99,7 @@ class FilterLine(Widget):
             self._text = text
             if not self.is_open:
                 with line.prevent(Input.Changed):
-                    line.value = text
+                    line.value = clean(text)
         self._fit()
         told = cut(trouble or said, max(0, self.size.width - MARK) * 2 // 3)
         shown: Line = ((told, "warn" if trouble else "dim"),)

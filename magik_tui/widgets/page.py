@@ -32,3 +32,9 @@ class Page(Rows):
     def move(self, by: int) -> None:
         """Scroll by lines, at once: of keys that come between two frames none is lost."""
         self.scroll_to_row(self.scroll_offset.y + by)
+
+    def bring(self, line: int) -> None:
+        """Scroll so that a line is in sight, with a few lines over it; what is in sight already moves nothing."""
+        top = self.scroll_offset.y
+        if not top <= line < top + self.page:
+            self.scroll_to_row(line - self.page // 3)
