@@ -45,10 +45,16 @@ class Entry:
 def read_entries(path: Path, soc: str) -> tuple[dict[str, Entry], tuple[ConfigWarning, ...]]:
     """Return the entries of the file by node name, in its order, and the warnings.
 
-    Widths are those of the chip `soc`, never above MOST_BITS. ConfigError with line and column for everything that cannot be meant, and
-    for a file that cannot be read.
+    ConfigError as from `entries_of`, and for a file that cannot be read.
     """
-    source = read_source(path, hint="SAVE_OP_QUANT_BIT writes one")
+    return entries_of(read_source(path, hint="SAVE_OP_QUANT_BIT writes one"), soc)
+
+
+def entries_of(source: Source, soc: str) -> tuple[dict[str, Entry], tuple[ConfigWarning, ...]]:
+    """Return what `read_entries` does, of a text.
+
+    Widths are those of the chip `soc`, never above MOST_BITS. ConfigError with line and column for everything that cannot be meant.
+    """
     top = read_json(source)
     if not isinstance(top.value, Object):
         raise source.error(f'expected an object {{"node": {{"{BITS}": 8}}, ...}}, got {describe(top)}', top.offset)

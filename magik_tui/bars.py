@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from magik_tui.core import State
+from magik_tui.core.live import Live
 from magik_tui.core.requests import Request, Requests, heavy_at_work
 from magik_tui.table import Verdict, judge, unquantized
 from magik_tui.text import clean, cut, duration, elide, fixed
@@ -85,12 +86,18 @@ def hints(state: State, pane: Sequence[str] = ()) -> tuple[str, ...]:
 def status_line(state: State, width: int, keys: Sequence[tuple[str, str]]) -> Line:
     """Return the row at the bottom: the run at the left, the keys at the right; the run says less where they need the room."""
     right = tuple(run for key, what in keys for run in _hint(key, what))
-    ways: list[Line] = [((" ", "text"), *way) for way in _status(state)]
+    ways: list[Line] = [((" ", "text"), *_switch(state), *way) for way in _status(state)]
     room = width - line_width(right)
     left = next((way for way in ways if line_width(way) <= room), ways[-1])
     while right and line_width(left) + line_width(right) > width:
         right = right[:-2]
     return justified(left, right, width)
+
+
+def _switch(state: State) -> Line:
+    """Return that changes wait until they are asked for, and whether some do; nothing while they run at once."""
+    live = state.of(Live)
+    return () if live.auto else (("auto-run off, changes wait " if live.wanted else "auto-run off ", "warn"),)
 
 
 def _hint(key: str, what: str) -> Line:

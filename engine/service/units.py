@@ -25,7 +25,8 @@ class Fields(msgspec.Struct):
 def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
     """Return `units` in graph order, `widths` (legal feature bits -> cost) and `weights`, the legal widths of weights.
 
-    Of each unit the widths asked for (`weight_bits` null where it has no weights), the `work` that costs are of, and why it is `skipped`.
+    Of each unit the widths asked for (`weight_bits` null where it has no weights), the given ends of its range (`min`, `max`, or null), the
+    `work` that costs are of, and why it is `skipped`.
     """
     lab = context.lab(fields.set, report)
     plan = plan_over(lab.base, fields.plan, lab.config.soc)
@@ -41,6 +42,8 @@ def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
             "work": work(u),
             "feature_bits": resolved.choices[u.name].feature_bits,
             "weight_bits": weights.get(u.name),
+            "min": resolved.choices[u.name].low,
+            "max": resolved.choices[u.name].high,
             "skipped": resolved.choices[u.name].skip or "",
         }
         for u in lab.units

@@ -1,25 +1,30 @@
-"""The room of mixed widths: units with what is asked for them, what it costs, and what it is predicted to do."""
+"""The room of mixed widths: units with what is asked for them and what they get, which of them are shown and marked, what they cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from magik_tui import events as ev
-from magik_tui.core.asking import Prompt
-from magik_tui.core.live import NOTHING, Choice, Live, PlanReset, PlanSet, plan_document
+from magik_tui.core.filtering import Columns, Filter, Value, parse
+from magik_tui.core.live import NOTHING, Choice, FilesChanged, Live
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on, walked
 
-FARTHEST = 1e30  # what magik_node_quant_bit_info.json takes at most
 PER_BIT = 4.0  # a bit more is a quarter of the noise power, 6.02 dB
+COLUMNS = Columns(("cos", "worst", "alone", "bits", "got", "weights", "cost"), ("name", "type"))
+EVERYTHING = Filter()
+SHARED = "it keeps the levels of what it reads"
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """Layers whose widths are tied; `name` leads, `work` is what a cost is of, `feature_bits` what the configuration asks for."""
+    """Layers whose widths are tied; `name` leads, `work` is what a cost is of.
+
+    What the configuration asks for: `feature_bits`, `weight_bits` (None without weights), `min` and `max`; `skipped` says why it keeps the
+    unit in float, "" where it does not.
+    """
 
     name: str
     op: str = ""
@@ -27,43 +32,63 @@ class Unit(msgspec.Struct, frozen=True):
     macs: int = 0
     work: int = 0
     feature_bits: int | None = None
+    weight_bits: int | None = None
+    min: float | None = None
+    max: float | None = None
+    skipped: str = ""
 
 
 class Units(msgspec.Struct, frozen=True):
-    """The answer to `units`; `widths` maps legal widths to the cost of a multiply-accumulate."""
+    """The answer to `units`; `widths` maps legal widths to the cost of a multiply-accumulate, `weights` are those of weights."""
 
     units: tuple[Unit, ...] = ()
     widths: dict[str, float] = {}
+    weights: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Bits:
     """The slice of this room.
 
-    `marked` are the units that keys act on, the one under the cursor where there are none. `noise` is the local noise over signal of each
-    layer and `output` that of the output when nothing was changed: predictions start there.
+    `shown` are the places of the units that fit the `filter`: they stay while widths change, until the filter is typed anew. `marked` are
+    the units that keys act on. `noise` is the local noise over signal of each layer and `output` that of the output when nothing was
+    changed: predictions start there. `old` says that the files changed since the units were asked for.
     """
 
     units: tuple[Unit, ...] | None = None
     widths: tuple[int, ...] = ()
     costs: dict[int, float] = field(default_factory=dict)
+    weights: tuple[int, ...] = ()
     cursor: int = 0
+    filter: Filter = EVERYTHING
+    shown: tuple[int, ...] = ()
     marked: frozenset[str] = frozenset()
     noise: dict[str, float] = field(default_factory=dict)
     output: float | None = None
     base: dict[str, int] = field(default_factory=dict)
     asked: bool = False
+    old: bool = False
 
     @property
     def chosen(self) -> Unit | None:
         """The unit under the cursor."""
-        return self.units[self.cursor] if self.units and self.cursor < len(self.units) else None
+        return self.units[self.cursor] if self.units and self.cursor in self.shown else None
+
+    @property
+    def place(self) -> int:
+        """The row of the cursor among those shown."""
+        return self.shown.index(self.cursor) if self.cursor in self.shown else 0
+
+    @property
+    def seen(self) -> tuple[Unit, ...]:
+        """The units that are shown."""
+        return tuple(self.units[i] for i in self.shown) if self.units else ()
 
     @property
     def acted(self) -> tuple[Unit, ...]:
-        """The units that a key changes."""
-        marked = tuple(u for u in self.units or () if u.name in self.marked)
-        return marked or ((self.chosen,) if self.chosen else ())
+        """The units that a key changes: those marked, else all that a filter shows, else the one under the cursor."""
+        marked = tuple(u for u in self.seen if u.name in self.marked)
+        return marked or (self.seen if self.filter.terms else (self.chosen,) if self.chosen else ())
 
 
 class BitsSeen(ev.Event, frozen=True):
@@ -71,49 +96,28 @@ class BitsSeen(ev.Event, frozen=True):
 
 
 class UnitMoved(ev.Event, frozen=True):
-    """The cursor goes `by` units down, or `to` a place."""
+    """The cursor goes `by` rows down, or `to` a row."""
 
     by: int = 0
     to: int | None = None
 
 
-class Marked(ev.Event, frozen=True):
-    """The unit under the cursor is marked, or no longer; `every` marks all that are worse than the border, or none."""
-
-    every: bool = False
-
-
-class WidthAsked(ev.Event, frozen=True):
-    """The chosen units get a width `step` steps up or down the chip's list, or `to` one."""
-
-    step: int = 0
-    to: int = 0
-
-
-class SkipAsked(ev.Event, frozen=True):
-    """The chosen units stay in float, or no longer."""
-
-
-class RangeAsked(ev.Event, frozen=True):
-    """The user wants to type a range for the unit under the cursor."""
-
-
-class RangeTyped(ev.Event, frozen=True):
-    """The unit under the cursor gets this range, two numbers as they were typed; one that is left out is calibrated."""
+class UnitsFiltered(ev.Event, frozen=True):
+    """Only the units that fit this text are to be shown; "" shows all."""
 
     text: str
 
 
-class Dropped(ev.Event, frozen=True):
-    """What was changed for the chosen units is dropped."""
+class Marked(ev.Event, frozen=True):
+    """The unit under the cursor is marked, or no longer; of all that are shown, "bad" marks those worse than the border and "all" every
+    one, or none where some are marked."""
+
+    which: str = ""
 
 
-class ApplyAsked(ev.Event, frozen=True):
-    """The plan is to be written into the project's files."""
-
-
-def _ask(state: State) -> Step:
-    state = state.put(replace(state.of(Bits), asked=True))
+def ask_units(state: State) -> Step:
+    """Ask what units there are and what the files ask for them."""
+    state = state.put(replace(state.of(Bits), asked=True, old=False))
     fields = {"set": list(state.settings)} if state.settings else {}
     return ask(state, "units", fields, then=_units, value=Units, label="widths")
 
@@ -125,9 +129,56 @@ def _units(state: State, reply: Reply) -> Step:
     if not reply.done:
         return state, ()
     costs = {int(w): c for w, c in reply.said.widths.items()}
-    units = reply.said.units
-    bits = replace(bits, units=units, widths=tuple(sorted(costs)), costs=costs, cursor=min(bits.cursor, max(0, len(units) - 1)))
-    return _followed(_noted(state.put(bits))), ()
+    units, known = reply.said.units, tuple(unit.name for unit in bits.units or ())
+    same = known == tuple(unit.name for unit in units)
+    bits = replace(bits, units=units, widths=tuple(sorted(costs)), costs=costs, weights=reply.said.weights)
+    state = _noted(state.put(bits))
+    return (state if same else _followed(_shown(state, bits.filter))), ()
+
+
+def _shown(state: State, found: Filter) -> State:
+    """Return the state with only the units that fit in sight, and the cursor on one of them."""
+    bits = state.of(Bits)
+    places = {row.name: i for i, row in enumerate(state.table.rows)}
+
+    def fits(unit: Unit) -> bool:
+        return found.fits((unit.name.casefold(), unit.op.casefold()), lambda column: _value(state, unit, places.get(unit.name), column))
+
+    shown = tuple(i for i, unit in enumerate(bits.units or ()) if fits(unit))
+    near = min(shown, key=lambda i: abs(i - bits.cursor), default=0)
+    return state.put(replace(bits, filter=found, shown=shown, cursor=near))
+
+
+def _value(state: State, unit: Unit, place: int | None, column: str) -> Value:
+    """Return what a unit has in a column of the filter; `place` is the row of its leading layer."""
+    row = state.table.rows[place] if place is not None else None
+    match column:
+        case "name":
+            return unit.name
+        case "type":
+            return unit.op
+        case "bits":
+            return None if skipped(state, unit) else float(asked_bits(state, unit))
+        case "weights":
+            return asked_weights(state, unit)
+        case "cost":
+            return unit.work / (sum(u.work for u in state.of(Bits).units or ()) or 1)
+        case "got":
+            return row.feature_bits if row else None
+        case "alone":
+            return row.local_cosine if row else None
+        case "worst":
+            return state.table.worst[place] if place is not None else None
+        case _:
+            return state.table.mean(place) if place is not None else None
+
+
+@on(UnitsFiltered)
+def _filtered(state: State, event: UnitsFiltered) -> Step:
+    found, bits = parse(event.text, COLUMNS), state.of(Bits)
+    if found.trouble:  # what is shown stays until it makes sense
+        return state.put(replace(bits, filter=replace(bits.filter, text=found.text, trouble=found.trouble))), ()
+    return _shown(state, found), ()
 
 
 def _followed(state: State) -> State:
@@ -138,7 +189,7 @@ def _followed(state: State) -> State:
     name = state.table.rows[state.cursor].name
     if bits.chosen is not None and name in (bits.chosen.name, *bits.chosen.nodes):
         return state
-    place = next((i for i, unit in enumerate(bits.units) if name == unit.name or name in unit.nodes), None)
+    place = next((i for i in bits.shown if name in (bits.units[i].name, *bits.units[i].nodes)), None)
     return state if place is None else state.put(replace(bits, cursor=place))
 
 
@@ -158,15 +209,53 @@ def _noted(state: State) -> State:
     return state.put(replace(bits, noise=noise, output=2 * (1 - min(found)) if found else None, base=base))
 
 
+def choice_of(state: State, unit: Unit) -> Choice:
+    """Return what is changed for a unit now."""
+    return state.of(Live).plan.get(unit.name, NOTHING)
+
+
 def asked_bits(state: State, unit: Unit) -> int:
     """Return the width that is asked for a unit now."""
-    choice = state.of(Live).plan.get(unit.name, NOTHING)
-    return choice.feature_bits or unit.feature_bits or 8
+    return choice_of(state, unit).feature_bits or unit.feature_bits or 8
+
+
+def asked_weights(state: State, unit: Unit) -> int | None:
+    """Return the width that is asked for the weights of a unit now, None where it has none."""
+    return None if unit.weight_bits is None else choice_of(state, unit).weight_bits or unit.weight_bits
+
+
+def asked_range(state: State, unit: Unit) -> tuple[float | None, float | None]:
+    """Return the ends of the range that are given to a unit now; None is calibrated."""
+    choice = choice_of(state, unit)
+    return unit.min if choice.min is None else choice.min, unit.max if choice.max is None else choice.max
 
 
 def skipped(state: State, unit: Unit) -> bool:
-    """Tell whether a unit is kept in float by the plan."""
-    return state.of(Live).plan.get(unit.name, NOTHING).skip is True
+    """Tell whether a unit is kept in float, by what is changed or by the configuration."""
+    skip = choice_of(state, unit).skip
+    return bool(unit.skipped) if skip is None else skip
+
+
+def why(state: State, unit: Unit) -> str:
+    """Return why a unit is not as it is asked to be, "" where it is."""
+    place = state.table.find(unit.name)
+    row = state.table.rows[place] if place is not None else None
+    if row is None:
+        return "it is not in the table" if state.table.rows else ""
+    if skipped(state, unit):
+        return "" if not row.quantized else _waiting(state)
+    if not row.quantized:
+        return _waiting(state) if state.stale and unit.skipped else row.reason or "it is in float"
+    weights = asked_weights(state, unit)
+    if row.feature_bits == asked_bits(state, unit) and (weights is None or row.weight_bits in (None, weights)):
+        return ""
+    return _waiting(state) or (SHARED if row.method == "SHARED" else "the table is not of this plan")
+
+
+def _waiting(state: State) -> str:
+    if not state.stale:
+        return ""
+    return "it is being run" if state.of(Live).auto else "not run yet: Enter runs it"
 
 
 def cost(state: State) -> tuple[float, float]:
@@ -198,20 +287,28 @@ def predicted(state: State) -> float | None:
 @on(BitsSeen)
 def _seen(state: State, event: BitsSeen) -> Step:
     bits = state.of(Bits)
-    return (state, ()) if bits.asked or bits.units is not None else _ask(state)
+    return (state, ()) if bits.asked or bits.units is not None else ask_units(state)
+
+
+@on(FilesChanged)
+def _files(state: State, event: FilesChanged) -> Step:
+    return state.put(replace(state.of(Bits), old=True)), ()
 
 
 @on(ev.RunEnded)
 def _ended(state: State, event: ev.RunEnded) -> Step:
-    if not event.ok or state.of(Bits).units is None:
+    bits = state.of(Bits)
+    if not event.ok or bits.units is None:
         return state, ()
-    return (_noted(state), ()) if state.of(Live).plan else _ask(_noted(state))
+    state = _noted(state)
+    return ask_units(state) if bits.old or not (event.live or state.of(Live).plan) else (state, ())
 
 
 @on(UnitMoved)
 def _moved(state: State, event: UnitMoved) -> Step:
     bits = state.of(Bits)
-    state = state.put(replace(bits, cursor=walked(bits.cursor, len(bits.units or ()), event.by, event.to)))
+    if bits.shown:
+        state = state.put(replace(bits, cursor=bits.shown[walked(bits.place, len(bits.shown), event.by, event.to)]))
     chosen = state.of(Bits).chosen
     row = state.table.find(chosen.name) if chosen else None
     return state, ((ev.MovedTo(row),) if row is not None else ())
@@ -220,103 +317,11 @@ def _moved(state: State, event: UnitMoved) -> Step:
 @on(Marked)
 def _marked(state: State, event: Marked) -> Step:
     bits = state.of(Bits)
-    if event.every:
+    if event.which:
         rows = {r.name: i for i, r in enumerate(state.table.rows)}
-        bad = frozenset(u.name for u in bits.units or () if u.name in rows and state.table.bad(rows[u.name]))
-        return state.put(replace(bits, marked=frozenset() if bits.marked else bad)), ()
+        bad = event.which == "bad"
+        found = frozenset(u.name for u in bits.seen if not bad or (u.name in rows and state.table.bad(rows[u.name])))
+        return state.put(replace(bits, marked=frozenset() if bits.marked else found)), ()
     if bits.chosen is None:
         return state, ()
     return state.put(replace(bits, marked=bits.marked ^ {bits.chosen.name})), (UnitMoved(1),)
-
-
-@on(WidthAsked)
-def _width(state: State, event: WidthAsked) -> Step:
-    bits = state.of(Bits)
-    if not bits.widths:
-        return state, ()
-    if event.to and event.to not in bits.widths:
-        return state.noted("error", f"{state.soc or 'the chip'} has {', '.join(map(str, bits.widths))} bits, not {event.to}"), ()
-
-    def width(unit: Unit) -> int:
-        if event.to:
-            return event.to
-        now = asked_bits(state, unit)
-        place = min(range(len(bits.widths)), key=lambda i: abs(bits.widths[i] - now))
-        return bits.widths[max(0, min(len(bits.widths) - 1, place + event.step))]
-
-    return _set(state, bits.acted, lambda unit, old: replaced(old, feature_bits=width(unit) if width(unit) != unit.feature_bits else None))
-
-
-def replaced(choice: Choice, **fields: object) -> Choice:
-    """Return a choice with other fields."""
-    return msgspec.structs.replace(choice, **fields)
-
-
-def _set(state: State, units: Iterable[Unit], change: Callable[[Unit, Choice], Choice]) -> Step:
-    plan = state.of(Live).plan
-    nodes = {u.name: change(u, plan.get(u.name, NOTHING)) for u in units}
-    return state, (PlanSet(nodes),)
-
-
-@on(SkipAsked)
-def _skip(state: State, event: SkipAsked) -> Step:
-    units = state.of(Bits).acted
-    wanted = None if all(skipped(state, u) for u in units) else True
-    plan = state.of(Live).plan
-    return state, (PlanSet({n: replaced(plan.get(n, NOTHING), skip=wanted) for u in units for n in u.nodes}),)
-
-
-@on(RangeAsked)
-def _range_asked(state: State, event: RangeAsked) -> Step:
-    chosen = state.of(Bits).chosen
-    if chosen is None:
-        return state, ()
-    given = state.of(Live).plan.get(chosen.name, NOTHING)
-    ends = ["" if end is None else f"{end:.6g}" for end in (given.min, given.max)]
-    return state, (Prompt("MIN, MAX; one that is left out is calibrated", RangeTyped, ", ".join(ends) if any(ends) else ""),)
-
-
-@on(RangeTyped)
-def _range(state: State, event: RangeTyped) -> Step:
-    chosen, ends = state.of(Bits).chosen, ends_of(event.text)
-    if ends is None:
-        return state.noted("error", f"{event.text!r} is no range: two numbers are expected, the lower first, as in -0.5, 1.7"), ()
-    return (state, ()) if chosen is None else _set(state, (chosen,), lambda unit, old: replaced(old, min=ends[0], max=ends[1]))
-
-
-def ends_of(text: str) -> tuple[float | None, float | None] | None:
-    """Return the two ends of a range as it is typed, "-0.5, 1.7", ", 1.7" or "-0.5,"; None for what is no range."""
-    low, comma, high = text.partition(",")
-    if not comma:
-        return (None, None) if not text.strip() else None
-    try:
-        ends = tuple(float(part) if part.strip() else None for part in (low, high))
-    except ValueError:
-        return None
-    if any(end is not None and not abs(end) < FARTHEST for end in ends):
-        return None
-    if ends[0] is not None and ends[1] is not None and ends[0] >= ends[1]:
-        return None
-    return ends[0], ends[1]
-
-
-@on(Dropped)
-def _dropped(state: State, event: Dropped) -> Step:
-    return state, (PlanSet({n: NOTHING for u in state.of(Bits).acted for n in u.nodes}),)
-
-
-@on(ApplyAsked)
-def _apply(state: State, event: ApplyAsked) -> Step:
-    plan = state.of(Live).plan
-    if not plan:
-        return state.noted("info", "nothing is changed"), ()
-    fields = {"plan": plan_document(plan), **({"set": list(state.settings)} if state.settings else {})}
-    return ask(state, "apply", fields, then=_applied, label="writing")
-
-
-def _applied(state: State, reply: Reply) -> Step:
-    if reply.failed:
-        return state.noted("error", reply.error), ()
-    if not reply.done:
-        return state, ()
-    return state.noted("info", "wrote " + ", ".join(reply.said.get("written", ()))), (PlanReset(),)

@@ -5,6 +5,7 @@ One job is at work and at most one waits: a newer one takes its place, and what 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from magik_tui import events as ev
 from magik_tui import table as tb
 from magik_tui import wire
 from magik_tui.core.choices import NOTHING, Choice, Plan, plan_document, with_choices
+from magik_tui.core.commands import Command, offers
 from magik_tui.core.config import ConfigChanged
 from magik_tui.core.data import DataChanged
 from magik_tui.core.requests import Reply, ask, cancel
@@ -136,7 +138,7 @@ def _undo(state: State, event: UndoAsked) -> Step:
 @on(AutoToggled)
 def _auto(state: State, event: AutoToggled) -> Step:
     live = replace(state.of(Live), auto=not state.of(Live).auto)
-    said = "changes run at once" if live.auto else "changes wait for you to run them"
+    said = "changes run at once" if live.auto else "changes wait: A runs them at once again, :changes runs them now"
     state = state.put(live).noted("info", said)
     return _go(state) if live.auto and live.wanted else (state, ())
 
@@ -153,6 +155,12 @@ def _files(state: State, event: FilesChanged) -> Step:
     if event.what.config or event.what.pictures:
         more += (DataChanged(),)
     return state, (*effects, *more)
+
+
+@offers
+def _commands(state: State) -> Iterator[Command]:
+    live = state.of(Live)
+    yield Command("changes now", "Run what was changed, here or on disk, now", LiveAsked(), "" if live.wanted else "nothing waits")
 
 
 def _want(state: State) -> Step:

@@ -8,10 +8,12 @@ import msgspec
 
 from magik_tui import events as ev
 from magik_tui.core.asking import Prompt
-from magik_tui.core.bits import Bits, replaced
+from magik_tui.core.bits import Bits
+from magik_tui.core.choices import replaced
 from magik_tui.core.live import NOTHING, Live, PlanSet
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on
+from magik_tui.core.twin import told, twin
 
 TARGET = "0.995"  # what is proposed
 
@@ -79,7 +81,8 @@ def _tune(state: State, event: TargetTyped) -> Step:
     if target is None:
         return state.noted("error", f"{event.text!r} is no target: a cosine above 0 and at most 1 is expected, as in {TARGET}"), ()
     fields = {"target": target, **({"set": list(state.settings)} if state.settings else {})}
-    state = state.noted("info", f"magik-tui tune {state.project} --target {target:g}")
+    line = twin(state, "tune", "--target", f"{target:g}")
+    state = told(state, line).noted("info", line)
     state = state.put(replace(state.of(Tuning), job=state.last_id + 1))
     return ask(state, "tune", fields, then=_found, value=Tuned, label="tuning", heavy=True)
 

@@ -33,6 +33,12 @@ def plan_arguments(plan: Mapping[str, Choice]) -> tuple[str, ...]:
     return tuple(said)
 
 
+def plan_line(state: State, plan: Mapping[str, Choice]) -> str:
+    """Return the command line that writes a plan into the project, or only tries it where no file can say it."""
+    only = any(choice.weight_bits is not None for choice in plan.values())
+    return twin(state, "apply", *plan_arguments(plan), *(("--dry-run",) if only else ()))
+
+
 def told(state: State, line: str) -> State:
     """Return `state` with a command line in the log: what was just done can be done again without the workbench."""
     return logged(state, Note("info", line, SOURCE))

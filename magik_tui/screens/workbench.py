@@ -19,6 +19,7 @@ from magik_tui.core import places as pl
 from magik_tui.core.asking import Prompt
 from magik_tui.core.commands import Command
 from magik_tui.core.export import CopyAsked, ExportAsked
+from magik_tui.core.live import AutoToggled
 from magik_tui.core.requests import heavy_at_work
 from magik_tui.core.run import Told
 from magik_tui.keys import key_name
@@ -42,6 +43,7 @@ class WorkbenchScreen(Screen[None]):
         Binding("q", "quit", "quit", id="app.quit", tooltip="Stop the engine and quit"),
         Binding("r", "ask_run", "run", id="run.start", tooltip="Make the table anew"),
         Binding("escape", "cancel", "stop", id="run.stop", key_display="Esc", tooltip="Stop the run; clear the message"),
+        Binding("A", "auto", id="live.auto", show=False, tooltip="Auto-run on or off: changes run at once, or wait"),
         Binding("w", "log", "log", id="log.open", tooltip="Warnings and log of the last run, and back"),
         *(Binding(e.digit, f"pane('{e.id}')", e.title, id=f"pane.{e.id}", show=False, tooltip=f"The pane {e.title}") for e in PANES),
         Binding("tab", "cycle(1)", id="pane.next", show=False, tooltip="Next pane in sight"),
@@ -168,6 +170,10 @@ class WorkbenchScreen(Screen[None]):
     def action_cancel(self) -> None:
         """Stop the run."""
         self._dispatch(ev.CancelAsked())
+
+    def action_auto(self) -> None:
+        """Let changes run at once, or wait."""
+        self._dispatch(AutoToggled())
 
     def action_log(self) -> None:
         """Show the log of the last run, or go back from it."""

@@ -128,14 +128,21 @@ class Worker:
                 self.say(id=id_, event="result", value={
                     "met": True, "runs": 9, "chosen": point, "widths": {n: 12 if i < 2 else 8 for i, n in enumerate(known)},
                     "front": [{"cost": 1.0, "cosine_avg": 0.98, "counts": {"8": 25}}, point]})  # fmt: skip
-            case "ping" | "units" | "apply" | "undo" | "data" | "thumbnail":
+            case "ping" | "units" | "sensitivity" | "apply" | "undo" | "data" | "thumbnail":
                 self.say(id=id_, event="result", value=self.simple(do))
 
     def simple(self, do: str) -> dict[str, Any]:
         if do == "units":
             known = enumerate(names(self.mode, self.options.layers))
-            units = [{"name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "work": 100 + i, "feature_bits": 8} for i, n in known]
-            return {"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}}
+            units = [{
+                "name": n, "op": "Conv2D", "nodes": [n], "macs": 100 + i, "work": 100 + i, "feature_bits": 8,
+                "weight_bits": 8 if i % 2 else None, "skipped": "skipped by QUANT_NODE_SKIP" if i == 24 else "",
+            } for i, n in known]  # fmt: skip
+            return {"units": units, "widths": {"4": 0.5, "8": 1.0, "10": 2.0, "12": 2.0}, "weights": [4, 8]}
+        if do == "sensitivity":
+            known = enumerate(names(self.mode, self.options.layers))
+            units = [{"name": n, "alone": [{"bits": 8, "cosine_avg": 0.999 - i / 1000}], "gain": 0.001} for i, n in known]
+            return {"units": units, "runs": 7, "interrupted": False}
         if do == "apply":
             before = [{"file": "bits", "text": None, "version": "1"}, {"file": "config", "text": "{}", "version": "2"}]
             return {"written": ["magik_node_quant_bit_info.json", "cfg/magik_t40.cfg"], "before": before}
@@ -268,7 +275,11 @@ class Worker:
     def file_asked(self, id_: int, request: dict[str, Any]) -> None:
         if not hasattr(self, "text"):
             hostile = "".join(json.dumps(n)[1:-1] for n in HOSTILE) if self.mode == "hostile" else "data"
+            self.bits = json.dumps({n: {"QUANT_FEATURE_BIT": 12, "MAX": 1.5} for n in names(self.mode, 3)} | {"gone": {}})
             self.text, self.version = f'{{\n    "SOC": "T40",\n    "INPUT": ["{hostile}"],\n    "MEAN": [127]\n}}\n', 1
+        if request.get("file") == "bits" and request["do"] == "read":
+            self.say(id=id_, event="result", value={"path": "magik_node_quant_bit_info.json", "text": self.bits, "version": "b"})
+            return
         if request["do"] == "variant":
             self.say(id=id_, event="result", value={"variant": request["name"], "soc": request["name"].upper(), "model": "m.onnx"})
             return

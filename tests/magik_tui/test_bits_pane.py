@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,15 @@ from textual.pilot import Pilot
 
 from magik_tui import wire
 from magik_tui.core import State
-from magik_tui.core.bits import Bits, Unit, cost, ends_of, predicted
+from magik_tui.core.bits import Bits, Unit, cost, predicted, why
+from magik_tui.core.config import ConfigFile
 from magik_tui.core.live import Choice, Live
+from magik_tui.core.sensing import Sensing
 from magik_tui.core.tuning import Tuning
+from magik_tui.core.widths import ends_of
+from magik_tui.table import from_layers
+from magik_tui.unitlines import foot_line, units_sheet
+from magik_tui.widgets.ink import line_text
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
 
@@ -26,7 +33,7 @@ def changes(state: State) -> list[Choice]:
 
 def test_a_raised_width_runs_at_once_and_is_undone(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        assert "cost 1.000 of 2" in "\n".join(app.text())
+        assert "cost 1.044 of 2" in "\n".join(app.text())
         await pilot.press("j", "+")
         state = await app.until(lambda s: s.of(Live).recomputed == 1 and not s.stale)
         assert changes(state) == [Choice(feature_bits=10)]
@@ -90,6 +97,151 @@ def test_a_range_is_typed_and_a_wrong_one_refused(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_one_width_is_set_for_all_that_a_filter_shows_as_one_step(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"stage2 bits>7")
+        state = await app.until(lambda s: len(s.of(Bits).shown) == 4)
+        await pilot.pause()
+        assert "4 of 25 units" in "\n".join(app.text())
+        await pilot.press("enter")
+        await playing.opened(app, pilot, "=")
+        text = "\n".join(app.text())
+        assert "bits of all 4 shown" in text
+        assert "8 bits, cost 1 " in text
+        await pilot.press("1", "2", "enter")
+        state = await app.until(lambda s: len(s.of(Live).plan) == 4 and not s.stale)
+        assert changes(state) == [Choice(feature_bits=12)] * 4
+        assert len(state.of(Bits).shown) == 4
+        await pilot.press("space", "-")
+        state = await app.until(lambda s: Choice(feature_bits=10) in changes(s) and not s.stale)
+        assert sorted(c.feature_bits for c in changes(state)) == [10, 12, 12, 12]
+        await pilot.press("u", "u")
+        state = await app.until(lambda s: not s.of(Live).plan)
+        await pilot.press("slash", "escape")
+        state = await app.until(lambda s: len(s.of(Bits).shown) == 25)
+        assert state.of(Bits).filter.text == ""
+
+    live(watched("good"), talk)
+
+
+def test_a_filter_that_makes_no_sense_is_told_and_not_kept(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"relu bit>8")
+        state = await app.until(lambda s: bool(s.of(Bits).filter.trouble))
+        await pilot.pause()
+        assert "there is no column bit; did you mean bits?" in "\n".join(app.text())
+        await pilot.press("enter")
+        state = await app.until(lambda s: not s.of(Bits).filter.text)
+        await pilot.press("+")
+        state = await app.until(lambda s: bool(s.of(Live).plan))
+        assert len(state.of(Live).plan) == 1
+
+    live(watched("good"), talk)
+
+
+def test_weights_are_tried_and_their_command_line_only_tries(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("W")
+        state = await app.until(lambda s: s.note is not None)
+        assert state.note.text == "it has no weights"
+        await playing.opened(app, pilot, "j", "W")
+        await pilot.press("4", "enter")
+        state = await app.until(lambda s: bool(s.of(Live).plan))
+        assert changes(state) == [Choice(weight_bits=4)]
+        name = state.table.rows[1].name
+        await pilot.press("dollar_sign")
+        state = await app.until(lambda s: s.note is not None and s.note.text.startswith("magik-tui"))
+        assert state.note.text == f"magik-tui apply /home/me/resnet18 --variant t40 --weight-bits {name} 4 --dry-run"
+
+    live(watched("good"), talk)
+
+
+def test_the_bit_file_is_loaded_and_everything_dropped(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("1")
+        await app.until(lambda s: s.of(ConfigFile).saved is not None)
+        await pilot.press("5", "R")
+        state = await app.until(lambda s: len(s.of(Live).plan) == 3)
+        assert changes(state) == [Choice(feature_bits=12, max=1.5)] * 3
+        assert "no layer is called 'gone'" in app.notes[-1]
+        await pilot.press("X")
+        state = await app.until(lambda s: not s.of(Live).plan)
+        assert app.notes[-1].startswith("dropped what was changed for 3 layers")
+        await pilot.press("u")
+        await app.until(lambda s: len(s.of(Live).plan) == 3)
+
+    live(watched("good"), talk)
+
+
+def test_a_unit_that_the_configuration_skips_can_be_quantized(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("G")
+        await pilot.pause()
+        assert "in float: skipped by QUANT_NODE_SKIP" in "\n".join(app.text())
+        await pilot.press("s")
+        state = await app.until(lambda s: bool(s.of(Live).plan))
+        assert changes(state) == [Choice(skip=False)]
+        await pilot.press("s")
+        await app.until(lambda s: not s.of(Live).plan)
+
+    live(watched("good"), talk)
+
+
+def test_what_each_unit_does_is_measured(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("S")
+        state = await app.until(lambda s: bool(s.of(Sensing).units))
+        assert "7 plans tried" in app.notes[-1]
+        await pilot.pause()
+        assert "at out" in "\n".join(app.text())
+        assert units_sheet(state).rows[2][10:12] == (0.997, 0.001)
+
+    live(watched("good"), talk)
+
+
+def test_a_change_waits_while_the_switch_is_off(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("2", "A")
+        await app.until(lambda s: not s.of(Live).auto)
+        await pilot.press("5", "+")
+        state = await app.until(lambda s: bool(s.of(Live).plan))
+        assert (state.stale, state.of(Live).wanted, state.of(Live).job) == (True, True, None)
+        await pilot.pause()
+        text = "\n".join(app.text())
+        assert "auto-run off, changes wait" in app.text()[-1]
+        assert "10 asked, got 8/8: not run yet: Enter runs it" in text
+        await pilot.press("enter")
+        state = await app.until(lambda s: s.of(Live).recomputed == 1 and not s.stale)
+        assert state.table.rows[0].feature_bits == 10
+        bar = await playing.opened(app, pilot, "colon")
+        await pilot.press(*"auto")
+        await pilot.pause()
+        assert "Auto-run on or off" in "\n".join(app.text())
+        assert bar.is_open
+
+    live(watched("good"), talk)
+
+
+def test_why_a_unit_is_not_as_it_is_asked_to_be(document: Any) -> None:
+    rows = (
+        wire.Row("shared", feature_bits=8, method="SHARED"),
+        wire.Row("float", quantized=False, reason="no integer form of Odd is known"),
+        wire.Row("good", feature_bits=12, weight_bits=8),
+        wire.Row("bad", feature_bits=8, weight_bits=8),
+    )
+    units = tuple(Unit(row.name, feature_bits=12, weight_bits=8 if row.weight_bits else None) for row in rows)
+    state = State("p", table=replace(from_layers(wire.Layers(rows)), complete=True)).put(Bits(units=units, shown=(0, 1, 2, 3)))
+    assert [why(state, unit) for unit in units] == [
+        "it keeps the levels of what it reads",
+        "no integer form of Odd is known",
+        "",
+        "the table is not of this plan",
+    ]
+    assert line_text(foot_line(state, 70)).rstrip() == "12 asked, got 8: it keeps the levels of what it reads"
+    assert units_sheet(state).rows[0][6] == "it keeps the levels of what it reads"
+    assert why(replace(state, stale=True), units[3]) == "it is being run"
+
+
 def test_the_plan_is_written_and_is_then_what_the_files_say(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await pilot.press("+", "a")
@@ -124,7 +276,7 @@ def test_widths_are_tuned_and_the_front_is_drawn(watched: Any) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
 def test_hostile_names_stay_text(watched: Any, size: tuple[int, int]) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        for key in ("+", "space", "j", "s", "G", "m", "escape"):
+        for key in ("+", "space", "j", "s", "G", "m", "escape", "slash", "[", "enter", "=", "escape", "dollar_sign", "R"):
             await pilot.press(key)
             await pilot.pause()
             assert all(line.isprintable() for line in app.text())

@@ -162,6 +162,13 @@ def test_units_say_what_is_asked_and_what_is_legal(ask: Asked) -> None:
     assert found["weights"] == [2, 3, 4, 5, 6, 7, 8]
 
 
+def test_sensitivity_says_what_each_unit_does(ask: Asked) -> None:
+    found = ask("sensitivity")
+    assert found["widths"] == [8, 10, 12]
+    assert {u["name"] for u in found["units"]} == {u["name"] for u in ask("units")["units"]}
+    assert {a["bits"] for u in found["units"] for a in u["alone"]} == {8, 10, 12}
+
+
 def test_another_variant_is_served_from_now_on(ask: Asked, project: Path) -> None:
     (project / "run_t41.sh").write_text((project / "run_t40.sh").read_text().replace("-cfg magik.cfg", "-cfg t41.cfg"))
     (project / "t41.cfg").write_text((project / "magik.cfg").read_text().replace("T40", "T41"))

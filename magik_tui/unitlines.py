@@ -1,0 +1,172 @@
+"""The units of mixed widths as lines: what they cost and do together, the front of a search, a row for each; and as a table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePath
+
+from magik_tui.core.bits import (
+    Bits,
+    Unit,
+    asked_bits,
+    asked_range,
+    asked_weights,
+    choice_of,
+    cost,
+    predicted,
+    skipped,
+    why,
+)
+from magik_tui.core.live import NOTHING, Live
+from magik_tui.core.sensing import Sensing
+from magik_tui.core.state import State
+from magik_tui.core.tuning import Tuned
+from magik_tui.core.widths import acted_on
+from magik_tui.sheets import Sheet
+from magik_tui.text import clean, cut, fit, fixed, short
+from magik_tui.widgets.ink import Line, Role
+from magik_tui.wire import Row
+
+BAR = 20
+WIDE = 68  # from this width on there is room for what a unit does to the output
+
+
+def _pair(feature: str, weights: int | None) -> str:
+    return f"{feature}/{weights}" if weights is not None else feature
+
+
+def _asked(state: State, unit: Unit) -> str:
+    return "float" if skipped(state, unit) else _pair(str(asked_bits(state, unit)), asked_weights(state, unit))
+
+
+def _got(row: Row | None) -> str:
+    return "-" if row is None else "float" if row.feature_bits is None else _pair(str(row.feature_bits), row.weight_bits)
+
+
+def _sensed(state: State, room: int) -> bool:
+    return bool(state.of(Sensing).units) and room >= WIDE
+
+
+def table_head(state: State | None, room: int) -> Line:
+    """Return the names of the columns."""
+    at_out = "  at out" if state is not None and _sensed(state, room) else ""
+    return ((fit(f"   asked   got   cosine    alone{at_out}   cost  unit", room), "head"),)
+
+
+def unit_line(state: State, index: int, room: int) -> Line:
+    """Return the row `index` of the units that are shown."""
+    bits = state.of(Bits)
+    unit = bits.seen[index] if index < len(bits.shown) else None
+    if unit is None:
+        return ()
+    place = state.table.find(unit.name)
+    row = state.table.rows[place] if place is not None else None
+    changed = choice_of(state, unit) != NOTHING
+    reason = why(state, unit)
+    mark = ("*" if unit.name in bits.marked else " ") + ("~" if changed else " ")
+    mean = fixed(state.table.mean(place) if place is not None else None)
+    alone = fixed(row.local_cosine if row else None)
+    total = sum(u.work for u in bits.units or ()) or 1
+    share = f"{100 * unit.work / total:5.1f}%"
+    found = state.of(Sensing).units.get(unit.name)
+    at_out = f"{fixed(found.at(asked_bits(state, unit)) if found else None):>8}" if _sensed(state, room) else ""
+    more = f" +{len(unit.nodes) - 1}" if len(unit.nodes) > 1 else ""
+    differs = "!" if reason else " "
+    text = f"{mark} {_asked(state, unit):>5}{differs}{_got(row):>5} {mean:>8} {alone:>8}{at_out} {share}  "
+    role: Role = "cursor" if index == bits.place else "strong" if changed else "text"
+    name = f"{clean(unit.name)}{more}  {clean(unit.op)}{_ends(state, unit)}"
+    return ((text, role), (fit(cut(name, max(0, room - len(text))), max(0, room - len(text))), role))
+
+
+def _ends(state: State, unit: Unit) -> str:
+    low, high = asked_range(state, unit)
+    return f"  [{short(low)}, {short(high)}]" if low is not None or high is not None else ""
+
+
+def foot_line(state: State, width: int) -> Line:
+    """Return which units keys change, and of the one under the cursor why it is not as it is asked to be, or what it consists of."""
+    bits = state.of(Bits)
+    unit = bits.chosen
+    if unit is None:
+        return ((fit("No unit fits the filter." if bits.units else "", width), "dim"),)
+    reason = why(state, unit)
+    acts = f"keys change {acted_on(bits)}" if bits.filter.terms or bits.marked else ""
+    if reason:
+        text = f"{_asked(state, unit)} asked, {_told_got(state, unit)}: {reason}"
+    elif skipped(state, unit):
+        text = f"in float: {unit.skipped if choice_of(state, unit).skip is None else 'kept so here'}"
+    elif len(unit.nodes) > 1:
+        text = f"with it go {', '.join(unit.nodes[1:])}"
+    else:
+        text = ""
+    said = ".  ".join(filter(None, (acts, clean(text))))
+    return ((fit(cut(said, width), width), "warn" if reason else "dim"),)
+
+
+def _told_got(state: State, unit: Unit) -> str:
+    place = state.table.find(unit.name)
+    return f"got {_got(state.table.rows[place])}" if place is not None else "nothing got"
+
+
+def front_lines(found: Tuned | None, width: int, most: int) -> tuple[Line, ...]:
+    """Return the front of the last search as a plot of text: a line per plan, the bar is what its cosine lacks, logarithmic."""
+    if found is None or not found.front:
+        return ()
+    points = found.front if len(found.front) < most else found.front[: most - 1]
+    lines: list[Line] = [((fit("    cost   cosine  what it lacks, logarithmic   units x widths", width), "head"),)]
+    for point in points:
+        mark = ">" if point == found.chosen else " "
+        lack = max(1e-6, 1 - (point.cosine_avg if point.cosine_avg is not None else 0.0))
+        bar = "#" * max(1, min(BAR, round(BAR * (1 + math.log10(lack) / 5))))
+        counts = " ".join(f"{n}x{w}" for w, n in sorted(point.counts.items(), key=lambda each: int(each[0])))
+        text = f"{mark} {point.cost:6.4f}  {fixed(point.cosine_avg)}  {bar:<{BAR}}  {counts} bits"
+        lines.append(((fit(text, width), "strong" if mark == ">" else "text"),))
+    return tuple(lines)
+
+
+def head_lines(state: State, width: int) -> tuple[Line, ...]:
+    """Return the cost bar, and the output's cosine as predicted and as measured."""
+    bits, live = state.of(Bits), state.of(Live)
+    if bits.units is None:
+        return ((("Reading the widths.", "dim"),),)
+    if not bits.units:
+        return ((("No layer can be integer: nothing to choose.", "dim"),),)
+    now, most = cost(state)
+    full = round(BAR * min(1.0, now / most))
+    changed = f"  {len(live.plan)} changed" if live.plan else ""
+    wait = "" if live.auto else "  changes wait for Enter"
+    first = f"cost {now:.3f} of {most:g} {'#' * full}{'.' * (BAR - full)}{changed}{wait}  (1 is 8 bits everywhere)"
+    measured = min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
+    older = " (older than the plan)" if state.stale else ""
+    ran = f"  {live.recomputed} layers computed in {live.seconds:.2f} s" if live.recomputed is not None and not state.stale else ""
+    second = f"output cosine predicted {fixed(predicted(state))}  measured {fixed(measured)}{older}{ran}"
+    return ((fit(first, width), "strong"),), ((fit(second, width), "text"),)
+
+
+def units_sheet(state: State) -> Sheet:
+    """Return the units that are shown as a table, with all that is known of each."""
+    bits = state.of(Bits)
+    total = sum(u.work for u in bits.units or ()) or 1
+    heads = (
+        "unit", "type", "asked feature bits", "asked weight bits", "got feature bits", "got weight bits", "why", "mean cosine",
+        "worst cosine", "local cosine", "cosine at output alone", "gain in float", "work", "share of work", "MIN", "MAX",
+        "changed", "layers",
+    )  # fmt: skip
+    return Sheet(
+        heads, tuple(_cells(state, unit, total) for unit in bits.seen), bits.place, 2, frozenset((7, 8, 9, 10)),
+        f"{PurePath(state.project).name} widths",
+    )  # fmt: skip
+
+
+def _cells(state: State, unit: Unit, total: int) -> tuple[str | float | int | None, ...]:
+    place = state.table.find(unit.name)
+    row = state.table.rows[place] if place is not None else None
+    found = state.of(Sensing).units.get(unit.name)
+    low, high = asked_range(state, unit)
+    return (
+        unit.name, unit.op, "float" if skipped(state, unit) else asked_bits(state, unit), asked_weights(state, unit),
+        None if row is None else row.feature_bits if row.feature_bits is not None else "float", row.weight_bits if row else None,
+        why(state, unit), state.table.mean(place) if place is not None else None, state.table.worst[place] if place is not None else None,
+        row.local_cosine if row else None, found.at(asked_bits(state, unit)) if found else None, found.gain if found else None,
+        unit.work, unit.work / total, low, high, "yes" if choice_of(state, unit) != NOTHING else None, " ".join(unit.nodes),
+    )  # fmt: skip
