@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from magik_tui.core import State
+from magik_tui.core.hunt import Bisection
 from magik_tui.core.live import Live
+from magik_tui.core.pace import seconds_left
 from magik_tui.core.requests import Request, Requests, heavy_at_work
 from magik_tui.table import Verdict, judge, unquantized
 from magik_tui.text import clean, cut, duration, elide, fixed
@@ -16,6 +19,7 @@ from magik_tui.widgets.ink import Line, Role, justified, line_width
 NOTE_LINES = {"error": 3}  # other notes take one
 NARROW, ROOMY = 72, 100  # below and above these widths the header says things more shortly, and in full
 STAGES = (30, 30, 12)  # cells for the name of a stage
+PHASES = {"start": "the start", "parts": "tied layers", "again": "one by one"}  # phases of a bisection that are called otherwise
 _MARKS: dict[str, Role] = {"+": "good", "~": "warn", "x": "bad"}
 _NOTES: dict[str, Role] = {"error": "bad", "warning": "warn", "info": "dim"}
 
@@ -108,13 +112,13 @@ def _status(state: State) -> tuple[Line, ...]:
     """Return what the run does in words, and in fewer and fewer words."""
     heavy = heavy_at_work(state)
     if heavy is not None:
-        return _working(heavy, f" {duration(state.of(Requests).elapsed(heavy))}")
+        return _working(state, heavy)
     time = f" {duration(state.elapsed)}"
     match state.phase:
         case "waiting":
             return ((("starting the engine", "strong"), (time, "text")), (("starting", "strong"), (time, "text")))
         case "running":
-            return tuple((*way, (time, "text")) for way in _progress(state))
+            return _timed(_progress(state), state, state.elapsed)
         case "cancelling":
             return ((("stopping", "warn"), (time, "text")),)
         case "done":
@@ -140,14 +144,32 @@ def _sizes(state: State) -> tuple[str, ...]:
     )
 
 
-def _working(request: Request, time: str) -> tuple[Line, ...]:
+def _timed(ways: Sequence[Line], state: State, elapsed: float) -> tuple[Line, ...]:
+    """Return what is at work with the seconds it took and, once they can be told, those it will take; the shortest way without these."""
+    time, left = f" {duration(elapsed)}", seconds_left(state)
+    plain = tuple((*way, (time, "text")) for way in ways)
+    if left is None:
+        return plain
+    return (*((*way, (f"{time}, {duration(math.ceil(left))} left", "text")) for way in ways), plain[-1])
+
+
+def _working(state: State, request: Request) -> tuple[Line, ...]:
     """Return what a heavy request does in words, and in fewer and fewer words."""
+    elapsed = state.of(Requests).elapsed(request)
     if request.cancelled:
-        return ((("stopping", "warn"), (time, "text")),)
+        return ((("stopping", "warn"), (f" {duration(elapsed)}", "text")),)
     label = clean(request.label)
-    ways = _progress(request)
-    full = tuple(((f"{label}: ", "strong"), *way, (time, "text")) for way in ways) if request.stage else ()
-    return (*full, ((label, "strong"), (time, "text")))
+    ways: tuple[Line, ...] = tuple(((f"{label}: ", "strong"), *way) for way in _steps(state, request)) if request.stage else ()
+    return _timed((*ways, ((label, "strong"),)), state, elapsed)
+
+
+def _steps(state: State, request: Request) -> tuple[Line, ...]:
+    """Return how far a request is; a bisection in the steps of its phase."""
+    asking = state.of(Bisection).asking
+    if request.do != "bisect" or asking is None:
+        return _progress(request)
+    phase: Line = ((PHASES.get(asking.phase, clean(asking.phase)), "strong"),)
+    return ((*phase, (f", about {asking.steps} step{'' if asking.steps == 1 else 's'} to go", "text")), phase)
 
 
 def _progress(work: State | Request) -> tuple[Line, ...]:

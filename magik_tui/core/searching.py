@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from magik_tui import events as ev
 from magik_tui.core.state import Note, State, Step, on
 from magik_tui.core.twin import SOURCE
-from magik_tui.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,14 @@ class MatchAsked(ev.Event, frozen=True):
 
 
 def said(note: Note) -> str:
-    """Return a line of the log as it is shown, without its level."""
+    """Return a line of the log without its level."""
     head = f"{note.source} " if note.source == SOURCE else f"{note.source}: " if note.source else ""
-    return clean(head + note.text)
+    return head + note.text
 
 
 def matches(state: State) -> tuple[int, ...]:
     """Return which lines of the log have the text that is looked for, in any case of its letters."""
-    text = clean(state.of(LogSearch).text).casefold()
+    text = state.of(LogSearch).text.casefold()
     return tuple(i for i, note in enumerate(state.log) if text in said(note).casefold()) if text else ()
 
 

@@ -129,7 +129,7 @@ def log_lines(state: State, width: int, found: tuple[int, ...] = (), at: int | N
 
 
 def _note_lines(note: Note, width: int, role: Role) -> list[Line]:
-    parts = textwrap.wrap(said(note), max(20, width - LEVEL)) or [""]
+    parts = textwrap.wrap(clean(said(note)), max(20, width - LEVEL)) or [""]
     level = f"{clean(note.level):<{LEVEL}}"
     heads = (level[:-1] + ">" if role == "cursor" else level, *(" " * LEVEL,) * (len(parts) - 1))
     return [((head, ROLES.get(note.level, "dim")), (part, role)) for head, part in zip(heads, parts, strict=True)]

@@ -92,7 +92,7 @@ def test_it_is_typed_counted_and_left(watched: Any, size: tuple[int, int]) -> No
     playing.live(watched("good"), talk, size, key="9")
 
 
-def test_hostile_text_is_searched_as_it_is_shown(watched: Any) -> None:
+def test_hostile_text_is_found_and_stays_text(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         app.bench = replace(app.bench, log=tuple(Note("info", name) for name in fake_worker.HOSTILE))
         for name in fake_worker.HOSTILE:
