@@ -40,12 +40,13 @@ from magik_tui.deeds.session import session_file, write_session  # noqa: E402
 from magik_tui.dressing import Dressed  # noqa: E402
 from magik_tui.frames import Frames  # noqa: E402
 from magik_tui.opening import Wishes, first_state  # noqa: E402
+from magik_tui.ordered import Ordered  # noqa: E402
 from magik_tui.screens.workbench import WorkbenchScreen  # noqa: E402
 
 FRAME, SLOW_FRAME = 0.25, 1.0  # seconds between two frames that the worker causes; what the user causes is drawn at once
 
 
-class Workbench(Dressed):
+class Workbench(Ordered, Dressed):
     """The workbench on one project.
 
     `command` starts the worker (the engine's by default); `clock` gives seconds and never goes back.
@@ -104,6 +105,10 @@ class Workbench(Dressed):
         self._bench_screen = WorkbenchScreen(self.dispatch, self.bench, self.clock)
         await self.push_screen(self._bench_screen)
         self.call_after_refresh(self._open)
+
+    def focus_moves(self) -> bool:
+        """Tell whether a pane or the line at the bottom is about to get the keys."""
+        return self._bench_screen is not None and self.screen is self._bench_screen and self._bench_screen.keys_move
 
     def on_app_focus(self, event: ui.AppFocus) -> None:
         """Nothing looks different when the terminal gains the focus, so nothing is styled and drawn again."""

@@ -115,6 +115,12 @@ class WorkbenchScreen(Screen[None]):
         else:
             bar.ask(prompt)
 
+    @property
+    def keys_move(self) -> bool:
+        """Whether a pane or the line at the bottom is being made that gets the keys then."""
+        coming = self._prompt is not None and not self._prompt.asked
+        return coming or self.query_one(Body).keys_move
+
     def _answered(self, event: ev.Event | None) -> None:
         if event is not None:
             self._dispatch(event)

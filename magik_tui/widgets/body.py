@@ -57,6 +57,7 @@ class Body(Inked):
         self._panes: dict[str, Pane] = {}
         self._seen: tuple[Place, ...] = ()
         self._keys = ""
+        self.keys_move = False  # a pane is being made that gets the keys then
 
     def compose(self) -> list[Widget]:
         """Return the panes that are in sight at the start."""
@@ -96,6 +97,7 @@ class Body(Inked):
             if self._panes[focus].is_mounted:
                 self.give_keys()
             else:
+                self.keys_move = True
                 self._panes[focus].call_after_refresh(self.give_keys)
             self._refresh_strips()
 
@@ -113,6 +115,7 @@ class Body(Inked):
     def give_keys(self) -> None:
         """Let the pane in focus have the keys."""
         pane = self.focused
+        self.keys_move = False
         if pane is not None and pane.is_mounted:
             self.screen.set_focus(pane.keys())
 

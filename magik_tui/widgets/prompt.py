@@ -85,6 +85,7 @@ class PromptBar(Widget):
         super().__init__(id=id)
         self.can_focus = True
         self._answer, self._done = answer, done
+        self.asked = False
         self._prompt: Prompt | None = None
         self._found: list[Choice] = []
         self._cursor = 0
@@ -102,6 +103,7 @@ class PromptBar(Widget):
 
     def ask(self, prompt: Prompt) -> None:
         """Ask the user; an open question gives way."""
+        self.asked = True
         self._prompt = prompt
         self.display = True
         line = self.query_one(Input)
@@ -148,9 +150,13 @@ class PromptBar(Widget):
         if self._prompt is None or not self._prompt.letters:
             return
         found = next((i for i, choice in enumerate(self._found) if choice.key == event.character), None)
-        if found is not None:
-            event.stop()
-            event.prevent_default()
+        if found is None and not event.is_printable:
+            return
+        event.stop()  # a letter that chooses nothing is no key of the pane either
+        event.prevent_default()
+        if found is None:
+            self._title(f"{event.character} chooses nothing; Esc closes")
+        else:
             self._cursor = found
             self.action_choose()
 

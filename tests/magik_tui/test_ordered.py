@@ -1,0 +1,93 @@
+"""Keys that are typed faster than the focus moves: each does what it does when it is typed slowly."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from textual import events as ui
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from magik_tui.core.bisect import Bisection
+from magik_tui.core.diagnose import Diagnosis
+from magik_tui.core.looking import Looks
+from magik_tui.core.places import Places
+from tests.magik_tui.playing import live, opened
+
+NAMES = {" ": "space", ":": "colon", "\n": "enter", ".": "full_stop"}
+
+
+def burst(app: Any, text: str) -> None:
+    """Let keys arrive all at once, as they do over a slow line."""
+    for character in text:
+        app.post_message(ui.Key(NAMES.get(character, character), "\r" if character == "\n" else character))
+
+
+def test_a_command_typed_at_once_is_a_command(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for name in ("single", "wide"):  # the line at the bottom is made for the first one, and there for the second
+            burst(app, f":layout {name}\n")
+            await app.until(lambda s, name=name: s.of(Places).layout == name)
+        assert app.is_running
+        assert app.bench.of(Places).focus == "heatmap"
+
+    live(watched("good"), talk)
+
+
+def test_letters_of_a_command_are_no_keys_of_the_pane(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        burst(app, ":q8rz")
+        async with asyncio.timeout(10):
+            while not app.screen.query(Input) or app.screen.query_one(Input).value != "q8rz":
+                await pilot.pause()
+        assert app.is_running
+        assert not app.bench.of(Places).zoomed
+
+    live(watched("good"), talk)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+def test_a_pane_that_is_made_gets_the_key_behind_its_digit(watched: Any, size: tuple[int, int]) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        burst(app, "8d")
+        await app.until(lambda s: s.of(Diagnosis).found is not None)
+        burst(app, "4m2jj8")
+        state = await app.until(lambda s: s.of(Places).focus == "diagnose" and s.cursor == 2)
+        assert state.of(Bisection).metric == "cosine_min"
+
+    live(watched("good"), talk, size)
+
+
+def test_a_menu_of_letters_takes_its_letter_at_once(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        burst(app, "yl")
+        await app.until(lambda s: s.note is not None and s.note.text == "sent to the terminal: the command line")
+
+    live(watched("good"), talk)
+
+
+def test_a_letter_that_chooses_nothing_does_nothing(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        bar = await opened(app, pilot, "y")
+        await pilot.press("q", "z")
+        await pilot.pause()
+        assert "z chooses nothing; Esc closes" in "\n".join(app.text())
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not bar.display
+        assert app.is_running
+        assert not app.bench.of(Places).zoomed
+
+    live(watched("good"), talk)
+
+
+def test_the_help_is_closed_by_the_key_behind_it(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        app.post_message(ui.Key("question_mark", "?"))
+        burst(app, "q:theme mono\n")
+        await app.until(lambda s: s.of(Looks).theme == "mono")
+        assert app.is_running
+
+    live(watched("good"), talk)
