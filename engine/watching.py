@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from .bitfile import NAME
-from .config import load_config
+from .config import load_config, override
 from .discover import ProjectFiles, find_project
 from .errors import MagikError
 
@@ -33,19 +33,28 @@ Looked = Mapping[str, Mapping[str, Stamp]]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The folders to watch (True: with what is in them) and the state of every file that matters, by what it is."""
+    """The folders to watch (True: with what is in them) and the state of every file that matters, by what it is.
+
+    `places` are the folders and files that the configuration names.
+    """
 
     folders: Mapping[Path, bool]
     state: Looked
+    places: tuple[Path, ...] = ()
 
 
-def look(path: Path, variant: str | None, settings: tuple[str, ...] = ()) -> Watched:
-    """Look at a project's files: `config`, `bits`, `model`, `pictures`. A project that cannot be found is watched at its folder."""
+def look(path: Path, variant: str | None, settings: Sequence[str] = (), before: Watched | None = None) -> Watched:
+    """Look at a project's files: `config`, `bits`, `model`, `pictures`. A project that cannot be found is watched at its folder.
+
+    `settings` are KEY=VALUE that override the configuration. While that cannot be read, the places that it named `before` count on.
+    """
     try:
         files = find_project(path, variant)
     except MagikError:
         root = path if path.is_dir() else path.parent
-        return Watched({root: False}, {"config": {}})
+        if before is None:
+            return Watched({root: False}, {"config": {}})
+        return Watched({**before.folders, root: False}, {**before.state, "config": {}}, before.places)
     folders: dict[Path, bool] = {files.root: False, files.config.parent: False, files.model.parent: False}
     state: dict[str, dict[str, Stamp]] = {
         "config": _stamps([files.config]),
@@ -53,23 +62,24 @@ def look(path: Path, variant: str | None, settings: tuple[str, ...] = ()) -> Wat
         "model": _stamps([files.model]),
         "pictures": {},
     }
-    for place in _sample_places(files):
+    places = _sample_places(files, settings, before.places if before else ())
+    for place in places:
         if place.is_dir():
             folders[place] = True
             state["pictures"] |= _stamps(sorted(p for p in place.rglob("*") if p.is_file()))
         elif place.exists():
             folders.setdefault(place.parent, False)
             state["pictures"] |= _stamps([place])
-    return Watched(folders, state)
+    return Watched(folders, state, places)
 
 
-def _sample_places(files: ProjectFiles) -> list[Path]:
+def _sample_places(files: ProjectFiles, settings: Sequence[str], known: tuple[Path, ...]) -> tuple[Path, ...]:
     try:
-        config, _ = load_config(files.config)
+        config, _ = override(load_config(files.config)[0], settings)
     except MagikError:
-        return []
+        return known
     named = (config.quant_dataset_path, config.debug_path, config.weight_correct_path, config.feature_correct_path)
-    return list(dict.fromkeys(files.root / name for name in named if name))
+    return tuple(dict.fromkeys(files.root / name for name in named if name))
 
 
 def _stamps(paths: list[Path]) -> dict[str, Stamp]:
@@ -122,6 +132,7 @@ def watch(
     changed: Callable[[Mapping[str, list[str]]], None],
     stopped: Callable[[], bool],
     *,
+    settings: Sequence[str] = (),
     ready: Callable[[], None] = lambda: None,
     tick: float = 0.1,
 ) -> None:
@@ -129,7 +140,7 @@ def watch(
 
     What cannot be watched (no inotify left) is looked at every QUIET seconds instead.
     """
-    before = look(path, variant)
+    before = look(path, variant, settings)
     bell = _Bell()
     observer: Any = None
     watched: Mapping[Path, bool] = {}
@@ -148,7 +159,7 @@ def watch(
                 time.sleep(min(tick, QUIET))
                 continue
             bell.rung.clear()
-            now = look(path, variant)
+            now = look(path, variant, settings, before)
             different = difference(before.state, now.state)
             before = now
             if different:

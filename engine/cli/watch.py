@@ -64,7 +64,11 @@ def watch_project(path: Path, *, as_json: bool, settings: Sequence[str], variant
     chosen(path, variant, narrator)
     pending, over, ready = Pending(), threading.Event(), threading.Event()
     thread = threading.Thread(
-        target=watch, args=(path, variant, pending.add, over.is_set), kwargs={"ready": ready.set}, name="watch", daemon=True
+        target=watch,
+        args=(path, variant, pending.add, over.is_set),
+        kwargs={"settings": settings, "ready": ready.set},
+        name="watch",
+        daemon=True,
     )
     try:
         with cancellable(narrator) as report:

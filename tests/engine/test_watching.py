@@ -75,6 +75,29 @@ def test_what_is_no_change() -> None:
     assert watching.difference({"config": {}}, state) == {"config": ["a"], "pictures": ["p"]}
 
 
+def test_a_broken_configuration_is_the_only_change(project: Path, changes: Changes) -> None:
+    text = (project / "magik.cfg").read_text()
+    (project / "magik.cfg").write_text("{")
+    assert told(changes) == {"config": ["magik.cfg"]}
+    tiny.picture(project / "debug" / "new.png", seed=9)
+    assert told(changes) == {"pictures": ["new.png"]}
+    (project / "magik.cfg").write_text(text)
+    assert told(changes) == {"config": ["magik.cfg"]}
+    (project / "magik.cfg").rename(project / "magik.cfg.away")
+    assert told(changes) == {"config": ["magik.cfg"]}
+
+
+def test_the_folder_that_a_setting_names(project: Path) -> None:
+    (project / "other").mkdir()
+    before = watching.look(project, None, ("DEBUG_PATH=./other",))
+    tiny.picture(project / "other" / "a.png")
+    tiny.picture(project / "debug" / "b.png")
+    after = watching.look(project, None, ("DEBUG_PATH=./other",), before)
+    assert {kind: [Path(p).name for p in files] for kind, files in watching.difference(before.state, after.state).items()} == {
+        "pictures": ["a.png"]
+    }
+
+
 def test_a_project_that_is_not_there_yet(tmp_path: Path) -> None:
     assert watching.look(tmp_path, None).folders == {tmp_path: False}
 
@@ -87,8 +110,8 @@ def test_another_variant_is_watched_once_it_is_served(project: Path, monkeypatch
     told, looks, stop = queue.Queue[Any](), queue.Queue[str | None](), threading.Event()
     look = watching.look
 
-    def looked(path: Path, variant: str | None) -> watching.Watched:
-        state = look(path, variant)
+    def looked(path: Path, variant: str | None, *more: Any) -> watching.Watched:
+        state = look(path, variant, *more)
         looks.put(variant)
         return state
 
