@@ -21,14 +21,22 @@ T = TypeVar("T")
 
 Colour = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Eight = Annotated[tuple[Colour, ...], msgspec.Meta(min_length=LEVELS, max_length=LEVELS)]
+Three = Annotated[tuple[Colour, ...], msgspec.Meta(min_length=3, max_length=3)]
 
 
 class Levels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The colours of the eight levels of loss, as numbers of the 256-colour palette: papers, and inks for digits and glyphs."""
+    """The colours of the eight levels of loss, as numbers of the 256-colour palette: papers, and inks for digits and glyphs.
+
+    Those of differences go from a little to much: blue for better, red for worse.
+    """
 
     paper: Eight
     digits: Eight
     glyphs: Eight
+    better: Three = (24, 25, 32)
+    worse: Three = (95, 131, 167)
+    better_ink: Three = (255, 255, 232)
+    worse_ink: Three = (255, 232, 232)
 
 
 class ThemeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ import msgspec
 from magik_tui.core.state import State
 from magik_tui.levels import CELL_COLOURS, level
 from magik_tui.text import clean
+from magik_tui.viewing import View
 
 Cell = str | float | int | None
 CHAR, LINE, PAD = 7.2, 16, 6  # of the SVG: the width of a character, the height of a row, the room beside a text, in pixels
@@ -121,21 +122,32 @@ def _at(x: float, y: float, said: str, kind: str = "", style: str = "") -> str:
     return f'<text x="{x:.1f}" y="{y}"{kind}{style}>{escape(said)}</text>' if said else ""
 
 
-def layers_sheet(state: State) -> Sheet:
-    """Return the table of layers: what is known of each, and its cosine on every measured sample."""
+def layers_sheet(state: State, view: View | None = None) -> Sheet:
+    """Return the table of layers: what is known of each, and its cosine on every measured sample.
+
+    With a `view` of the heatmap: the layers that it shows in its order, and its figures on every sample (or its differences).
+    """
     table = state.table
+    order = range(len(table.rows)) if view is None else view.order
+    columns = table.columns if view is None else view.figures.columns
     metrics = ("worst cosine", "mean cosine", "local cosine", "SQNR dB", "saturation")
     facts = ("layer", "type", "feature bits", "weight bits", "method", *metrics)
+    heads = list(table.samples)
+    if view is not None and (view.figures.difference or not view.figures.measure.is_cosine or view.figures.measure.key != "cos"):
+        what = view.figures.measure.key + (" difference" if view.figures.difference else "")
+        heads = [f"{name} {what}" for name in heads]
     rows = tuple(
         (
             row.name, row.op, row.feature_bits if row.quantized else "fp32", row.weight_bits, row.method, table.worst[i], table.mean(i),
-            row.local_cosine, row.sqnr_db, row.saturation, *(table.cell(i, sample) for sample in range(len(table.samples))),
+            row.local_cosine, row.sqnr_db, row.saturation, *(None if column is None else column[i] for column in columns),
         )
-        for i, row in enumerate(table.rows)
+        for i, row in ((i, table.rows[i]) for i in order)
     )  # fmt: skip
-    judged = frozenset((5, 6, 7, *range(len(facts), len(facts) + len(table.samples))))
+    cosines = view is None or (view.figures.measure.is_cosine and not view.figures.difference)
+    judged = frozenset((5, 6, 7, *(range(len(facts), len(facts) + len(columns)) if cosines else ())))
     title = " ".join(filter(None, (PurePath(state.project).name, state.variant, state.soc, *state.settings)))
-    return Sheet((*facts, *table.samples), rows, state.cursor, len(facts) + state.column, judged, title)
+    cursor = state.cursor if view is None else view.places.get(state.cursor, 0)
+    return Sheet((*facts, *heads), rows, cursor, len(facts) + state.column, judged, title)
 
 
 FORMATS: dict[str, Callable[[Sheet], str]] = {"csv": as_csv, "json": as_json, "md": as_markdown, "svg": as_svg}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from magik_tui.levels import BAD, BROKEN, HEALTHY
@@ -15,7 +16,8 @@ class Table:
     """Rows in graph order and, per sample, the column of their cosines.
 
     `columns[s]` is None until sample `s` is measured; then it has one entry per row, None where no cosine exists. `worst`,
-    `total` and `count` are per row, over the samples measured so far. `complete` says that the run came to its end.
+    `total` and `count` are per row, over the samples measured so far. `said` holds what a run that goes on said of each sample, by layer.
+    `complete` says that the run came to its end, `regular` that all rows have their samples in the order of the columns, or none.
     """
 
     rows: tuple[Row, ...] = ()
@@ -24,7 +26,9 @@ class Table:
     worst: Column = ()
     total: tuple[float, ...] = ()
     count: tuple[int, ...] = ()
+    said: tuple[Mapping[str, Mapping[str, float | None]] | None, ...] = ()
     complete: bool = False
+    regular: bool = False
 
     def mean(self, row: int) -> float | None:
         """Return the mean cosine of `row` over the measured samples."""
@@ -62,7 +66,8 @@ class Table:
 def from_layers(said: Layers) -> Table:
     """Return the table of a run that has just begun: rows known, nothing measured."""
     rows, nothing = said.rows, (None,) * len(said.rows)
-    return Table(rows, said.samples, (None,) * len(said.samples), nothing, (0.0,) * len(rows), (0,) * len(rows))
+    unknown = (None,) * len(said.samples)
+    return Table(rows, said.samples, unknown, nothing, (0.0,) * len(rows), (0,) * len(rows), unknown)
 
 
 def with_sample(table: Table, said: Sample) -> Table:
@@ -74,15 +79,17 @@ def with_sample(table: Table, said: Sample) -> Table:
     worst = tuple(w if c is None else c if w is None or c < w else w for w, c in zip(table.worst, column, strict=True))
     total = tuple(t if c is None else t + c for t, c in zip(table.total, column, strict=True))
     count = tuple(n if c is None else n + 1 for n, c in zip(table.count, column, strict=True))
-    columns = table.columns[: said.index] + (column,) + table.columns[said.index + 1 :]
-    return replace(table, columns=columns, worst=worst, total=total, count=count)
+    at, after = said.index, said.index + 1
+    columns = table.columns[:at] + (column,) + table.columns[after:]
+    return replace(table, columns=columns, worst=worst, total=total, count=count, said=table.said[:at] + (metrics,) + table.said[after:])
 
 
 def from_document(document: Document, samples: tuple[str, ...]) -> Table:
     """Return the table of a finished run; `samples` gives the order of the columns where it names them all."""
     found = dict.fromkeys(score.sample for row in document.nodes for score in row.samples)
     names = samples if set(found) <= set(samples) else tuple(found)
-    cells = [_cosines(row, names) for row in document.nodes]
+    regular = [not row.samples or tuple([score.sample for score in row.samples]) == names for row in document.nodes]
+    cells = [_cosines(row, names, regular=same) for row, same in zip(document.nodes, regular, strict=True)]
     known = [[cosine for cosine in row if cosine is not None] for row in cells]
     worst = (min(each, default=None) for each in known)
     return Table(
@@ -93,12 +100,13 @@ def from_document(document: Document, samples: tuple[str, ...]) -> Table:
         total=tuple(map(sum, known)),
         count=tuple(map(len, known)),
         complete=True,
+        regular=all(regular),
     )
 
 
-def _cosines(row: Row, names: tuple[str, ...]) -> Column:
-    """Return the cosines of a row in the order of `names`, which is nearly always that of the row."""
-    if tuple([score.sample for score in row.samples]) == names:
+def _cosines(row: Row, names: tuple[str, ...], *, regular: bool) -> Column:
+    """Return the cosines of a row in the order of `names`, which is nearly always that of the row: it is `regular`."""
+    if regular and row.samples:
         return tuple([score.cosine for score in row.samples])
     score = {score.sample: score.cosine for score in row.samples}
     return tuple(score.get(name) for name in names)

@@ -22,6 +22,16 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     cosine: float | None = None
 
 
+class BySample(msgspec.Struct, frozen=True, gc=False):
+    """What else is known of a layer on each sample: one number for each of its `samples`, in their order; runs of earlier releases have
+    none."""
+
+    sqnr_db: tuple[float | None, ...] = ()
+    saturation: tuple[float | None, ...] = ()
+    local_cosine: tuple[float | None, ...] = ()
+    local_sqnr_db: tuple[float | None, ...] = ()
+
+
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One node in graph order: the fields of `magik-tui run --json`; the metrics are None until they are measured."""
 
@@ -47,7 +57,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     saturation: float | None = None
     mean_error: float | None = None
     local_cosine: float | None = None
+    local_sqnr_db: float | None = None
     samples: tuple[Score, ...] = ()
+    by_sample: BySample = BySample()
 
 
 class Output(msgspec.Struct, frozen=True):

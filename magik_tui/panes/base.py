@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from magik_tui import events as ev
 from magik_tui.core import State
+from magik_tui.core.heat import BadMoved, RowMoved, view
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.twin import twin
 from magik_tui.widgets.rows import Rows
@@ -182,3 +183,29 @@ class LayerPane(Pane):
     def action_column(self, by: int) -> None:
         """Move the sample cursor."""
         self.desk.dispatch(ev.ColumnMoved(by))
+
+
+class ViewPane(LayerPane):
+    """A pane whose keys walk over the layers as the heatmap shows them: in its order, and only those that its filter leaves."""
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key over layers can do nothing now."""
+        if id_.startswith("bad.") and state.table.rows:
+            return "" if view(state).bad else "no layer that is shown is bad"
+        return super().why_not(id_, state)
+
+    def action_bad(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) bad layer."""
+        self.desk.dispatch(BadMoved(step))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.desk.dispatch(RowMoved(by))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.desk.dispatch(RowMoved(by * self.page))
+
+    def action_move_to(self, row: int) -> None:
+        """Move the cursor to a row."""
+        self.desk.dispatch(RowMoved(to=row))

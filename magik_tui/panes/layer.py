@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from magik_tui.core import State
 from magik_tui.core.detail import VIEWS, BackAsked, Details, LayerSeen, NeighbourAsked, View, ViewAsked, neighbours
 from magik_tui.details import borrowed, columns, histogram_lines, judged, neighbour_lines, sample_lines, weight_lines, word
-from magik_tui.panes.base import LayerPane
+from magik_tui.panes.base import ViewPane
 from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
 from magik_tui.widgets.grid import bits
 from magik_tui.widgets.ink import Line, Lines, Role, Run, labelled, shortened
@@ -219,7 +219,7 @@ def _wrapped(text: str, width: int, role: Role) -> list[Line]:
     return [((f"   {part}", role),) for part in textwrap.wrap(text, max(8, width - 4)) or [""]]
 
 
-class FactsPane(LayerPane):
+class FactsPane(ViewPane):
     """The selected layer: its facts, and as far as there is room its values, weights, samples and neighbours."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -102,6 +102,9 @@ def legend(room: int) -> list[str]:
         "Where there is room it holds the decimals: 987 is 0.987.",
         "x marks a layer whose worst cosine is below 0.98, > the cursor.",
         "worst and mean go over all samples; local is the cosine of the layer by itself, with exact inputs.",
+        "Other metrics have the same levels of loss: an SQNR that of the cosine its noise leaves, saturation from 1 % on x.",
+        "A difference has a sign: + and - are small changes, ▲ and ▼ large ones; blue is better, red is worse.",
+        "At the right edge of a long table is a map of the net: the worst level of each part, a bar where you are.",
     )
     return [
         *textwrap.wrap("A cell is the cosine of one layer on one sample; bright is lost:", room),

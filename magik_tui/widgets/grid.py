@@ -6,17 +6,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from magik_tui.levels import GLYPHS, HEALTHY, NOTHING, level, permille
+from magik_tui.figures import BAD_LEVEL, COSINE, Figures, figures
+from magik_tui.figuretext import long, number, short
+from magik_tui.levels import GLYPHS, NOTHING
 from magik_tui.table import Table
-from magik_tui.text import clean, distinct, fit, fixed
+from magik_tui.text import clean, distinct, fit
 from magik_tui.widgets.ink import Line, Role, Run
 from magik_tui.wire import Row
 
 CELLS = (7, 4)  # cells of a sample in digits: a blank and "0.9876", or a blank and the decimals "987"; else one glyph
+CHANGES = "·+▲", "·-▼"  # a difference as one glyph, by its size: no, some, and much
+HEADS = {"name": "layer", "type": "type", "bits": "bits", "worst": "worst", "mean": "mean"}
+UP, DOWN = "↑", "↓"  # smaller numbers are higher up, or lower down
+ALONE = "not comparable"
+BAR = "▐"
 MARKS = 3  # the cursor's mark, the bad layer's, a blank
 NAME_LEAST, NAME_MOST, OP_MOST = 12, 48, 14
 NARROW, OP_NARROW = 70, 9  # on a narrow terminal the name comes before the type
@@ -86,11 +94,16 @@ def lay_out(size: Extent, width: int, column: int, first: int = 0, *, digits: bo
     return Grid(name, op, size.bits, places, cell, first, first + seen, size.samples, distinct(size.names, name))
 
 
-def head_line(grid: Grid, column: int) -> Line:
-    """Return the line over the table; the sample at the cursor is marked in it, < and > tell of samples out of sight."""
-    number = grid.places + 2
-    words = f"{'':{MARKS}}{fit('layer', grid.name)} {fit('type', grid.op)} {fit('bits', grid.bits)}"
-    runs: list[Run] = [(f"{words} {fit('worst', number, right=True)} {fit('mean', number, right=True)} ", "head")]
+def head_line(grid: Grid, column: int, sort: str = "", arrow: str = "") -> Line:
+    """Return the line over the table; the sample at the cursor is marked in it, < and > tell of samples out of sight.
+
+    The column called `sort` bears the `arrow`; a sample that orders the layers is told elsewhere.
+    """
+    room = grid.places + 2
+    said = {name: f"{title}{arrow}" if name == sort else title for name, title in HEADS.items()}
+    left = ((said["name"], grid.name), (said["type"], grid.op), (said["bits"], grid.bits))
+    words = " " * MARKS + "".join(fit(word, size + 1) for word, size in left)
+    runs: list[Run] = [(f"{words}{fit(said['worst'], room, right=True)} {fit(said['mean'], room, right=True)} ", "head")]
     for sample in range(grid.first, grid.last):
         text = str(sample + 1)[-3:] if grid.cell > 1 else str((sample + 1) % 10)
         if sample != column:
@@ -99,46 +112,79 @@ def head_line(grid: Grid, column: int) -> Line:
     return tuple(runs)
 
 
-def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, stale: bool = False) -> Line:
-    """Return the line of row `index`."""
-    row, worst, mean = table.rows[index], table.worst[index], table.mean(index)
-    bad = table.bad(index)
+def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, stale: bool = False, shown: Figures | None = None) -> Line:
+    """Return the line of row `index`, with the figures that are `shown` (the cosine's by themselves)."""
+    shown = figures(table, COSINE) if shown is None else shown
+    row, bad = table.rows[index], shown.bad(index)
     base: Role = "cursor" if selected else "dim" if stale else "text"
     mark = f"{'>' if selected else ' '}{'x' if bad else ' '} "
-    judged: Role = base if selected or stale else "bad" if bad else "text" if worst is None else _verdict(worst)
-    number = grid.places + 2
-    return (
+    judged: Role = base if selected or stale else _verdict(shown, index)
+    room = grid.places + 2
+    line: Line = (
         (mark, base if selected else judged),
         (f"{fit(grid.names[index], grid.name)} ", base),
         (f"{fit(row.op, grid.op)} ", base if selected else "dim"),
         (f"{fit(bits(row), grid.bits)} ", base),
-        (f"{fit(_metric(worst, grid), number, right=True)} ", judged),
-        (f"{fit(_metric(mean, grid), number, right=True)} ", base),
-        *(_cell(table, index, sample, grid.cell) for sample in range(grid.first, grid.last)),
+    )
+    if not shown.comparable(index):
+        return (*line, (fit(ALONE, 2 * (room + 1) + grid.cell * (grid.last - grid.first)), "dim"))
+    return (
+        *line,
+        (f"{fit(number(shown, shown.worst[index], grid.places), room, right=True)} ", judged),
+        (f"{fit(number(shown, shown.mean[index], grid.places), room, right=True)} ", base),
+        *(_cell(shown, index, sample, grid.cell) for sample in range(grid.first, grid.last)),
     )
 
 
-def _verdict(worst: float) -> Role:
-    return "good" if worst >= HEALTHY else "warn"
+def _verdict(shown: Figures, index: int) -> Role:
+    level = shown.levels[index]
+    if level is None:
+        return "text"
+    if shown.difference:
+        return "bad" if shown.bad(index) else "warn" if level < 0 else "good" if level else "text"
+    return "bad" if level >= BAD_LEVEL else "warn" if level == BAD_LEVEL - 1 else "good"
 
 
-def _metric(value: float | None, grid: Grid) -> str:
-    return "" if value is None else fixed(value, grid.places)[: grid.places + 2]
-
-
-def _cell(table: Table, row: int, sample: int, width: int) -> Run:
-    """Return one cell: blank until it is measured, "-" where there is no cosine, else its level as glyph or digits."""
-    if table.columns[sample] is None:
+def _cell(shown: Figures, row: int, sample: int, width: int) -> Run:
+    """Return one cell: blank until it is measured, "-" where there is no number, else its level as glyph or digits."""
+    column = shown.columns[sample]
+    if column is None:
         return " " * width, "text"
-    cosine = table.cell(row, sample)
-    if cosine is None:
+    value = column[row]
+    if value is None:
         return NOTHING.rjust(width), "dim"
-    step = level(cosine)
+    level = shown.level(value)
     if width == 1:
-        return GLYPHS[step], _GLYPHS[step]
-    text = permille(cosine) if width == CELLS[-1] else f"{cosine:.4f}"
-    return text.rjust(width), _DIGITS[step]
+        return glyph(level, value, difference=shown.difference)
+    text = short(shown, value) if width == CELLS[-1] else long(shown, value)
+    return text.rjust(width), step_role(level) if shown.difference else _DIGITS[level]
+
+
+def glyph(level: int, value: float, *, difference: bool) -> Run:
+    """Return a level as one glyph; of a difference it says which way the number went, and its colour whether that is better."""
+    if not difference:
+        return GLYPHS[level], _GLYPHS[level]
+    return CHANGES[value < 0][min(abs(level), 2)], step_role(level)
+
+
+def step_role(step: int) -> Role:
+    """Return the role of a step of a difference."""
+    return "dim" if not step else _WORSE[-step - 1] if step < 0 else _BETTER[step - 1]
 
 
 _GLYPHS: tuple[Role, ...] = ("glyph0", "glyph1", "glyph2", "glyph3", "glyph4", "glyph5", "glyph6", "glyph7")
 _DIGITS: tuple[Role, ...] = ("digit0", "digit1", "digit2", "digit3", "digit4", "digit5", "digit6", "digit7")
+_BETTER: tuple[Role, ...] = ("better1", "better2", "better3")
+_WORSE: tuple[Role, ...] = ("worse1", "worse2", "worse3")
+
+
+def map_cell(levels: Sequence[int | None], slot: int, top: int, page: int, count: int, *, difference: bool) -> Run:
+    """Return one slot of the map of `count` rows; those that are in sight are a bar on the colour of their worst level."""
+    slots = len(levels)
+    level = levels[slot]
+    seen = slot * count // slots < top + page and (slot + 1) * count // slots > top
+    if level is None:
+        return (BAR, "text") if seen else (" ", "text")
+    if seen:
+        return BAR, step_role(level) if difference else _DIGITS[level]
+    return (("+" if level > 0 else "-" if level else "·"), step_role(level)) if difference else (GLYPHS[level], _GLYPHS[level])

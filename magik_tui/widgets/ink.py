@@ -22,6 +22,7 @@ Role = Literal[
     "text", "dim", "label", "strong", "title", "head", "column", "cursor", "good", "warn", "bad", "key",
     "glyph0", "glyph1", "glyph2", "glyph3", "glyph4", "glyph5", "glyph6", "glyph7",
     "digit0", "digit1", "digit2", "digit3", "digit4", "digit5", "digit6", "digit7",
+    "better1", "better2", "better3", "worse1", "worse2", "worse3",
 ]  # fmt: skip
 Run = tuple[str, Role]
 Line = tuple[Run, ...]
@@ -85,6 +86,9 @@ class Inked(Widget):
             levels: Levels = getattr(self.app, "levels", None) or Levels(BACKGROUNDS, DIGIT_INKS, GLYPH_INKS)
             for kind, pens in (("glyph", levels.glyphs), ("digit", levels.digits)):
                 for step, (paper, pen) in enumerate(zip(levels.paper, pens, strict=True)):
+                    self._inks[f"{kind}{step}"] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
+            for kind, papers, pens in (("better", levels.better, levels.better_ink), ("worse", levels.worse, levels.worse_ink)):
+                for step, (paper, pen) in enumerate(zip(papers, pens, strict=True), 1):
                     self._inks[f"{kind}{step}"] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
         return self._inks[role]
 

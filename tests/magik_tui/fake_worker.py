@@ -41,6 +41,19 @@ def cosine(layer: int, sample: int, layers: int) -> float | None:
     return round(1 - 0.0004 * (1 + layer % 7) - dip * (0.4 + 0.6 * ((sample * 7 + layer) % 5) / 4) - 0.0001 * sample, 5)
 
 
+def figures(layer: int, sample: int, layers: int) -> dict[str, float | None]:
+    """What else a sample says of a layer: noise that would leave its cosine, and less of it by itself."""
+    whole = cosine(layer, sample, layers)
+    if whole is None:
+        return dict.fromkeys(("sqnr_db", "saturation", "local_cosine", "local_sqnr_db"))
+    noise = 1 / whole**2 - 1
+    alone = noise / (2 + layer % 3)
+    return {
+        "sqnr_db": round(-10 * math.log10(noise), 2), "saturation": round(noise / 20 * (layer % 4), 5),
+        "local_cosine": round((1 + alone) ** -0.5, 5), "local_sqnr_db": round(-10 * math.log10(alone), 2),
+    }  # fmt: skip
+
+
 def row(name: str, layer: int, layers: int) -> dict[str, Any]:
     floats = layer == layers - 1
     return {
@@ -51,18 +64,21 @@ def row(name: str, layer: int, layers: int) -> dict[str, Any]:
         "min": -1.25 * layer, "max": 3.5 + layer, "scale": 0.0186275, "zero_point": 67,
         **dict.fromkeys((
             "cosine_avg", "cosine_min", "cosine_max", "euc_distance", "standard_deviation", "max_absolute",
-            "max_absolute_normalized", "sqnr_db", "saturation", "mean_error", "local_cosine"), None), "samples": [],
+            "max_absolute_normalized", "sqnr_db", "saturation", "mean_error", "local_cosine", "local_sqnr_db"), None), "samples": [],
     }  # fmt: skip
 
 
 def measured(base: dict[str, Any], layer: int, layers: int, samples: list[str]) -> dict[str, Any]:
     scores = [cosine(layer, s, layers) for s in range(len(samples))]
     known = [s for s in scores if s is not None]
+    more = [figures(layer, s, layers) for s in range(len(samples))]
     return base | {
         "cosine_avg": sum(known) / len(known) if known else None, "cosine_min": min(known, default=None),
         "cosine_max": max(known, default=None), "euc_distance": 0.09554, "standard_deviation": 0.08244,
         "max_absolute": 1.40185, "max_absolute_normalized": 3.95415, "sqnr_db": 18.42, "saturation": 0.0012, "mean_error": -0.00123,
-        "local_cosine": 0.9991, "samples": [{"sample": n, "cosine": s} for n, s in zip(samples, scores, strict=True)],
+        "local_cosine": 0.9991, "local_sqnr_db": 21.5,
+        "samples": [{"sample": n, "cosine": s} for n, s in zip(samples, scores, strict=True)],
+        "by_sample": {name: [each[name] for each in more] for name in figures(0, 0, layers)},
     }  # fmt: skip
 
 
@@ -311,6 +327,11 @@ class Worker:
                 nodes = self.document(layers, [f"cat_{i:03d}.jpg" for i in range(self.options.samples)])["nodes"]
                 for node in nodes[:3]:
                     node["cosine_avg"] -= 0.1
+                for node in nodes[12:14]:  # what fell since
+                    node["cosine_min"] += 0.03
+                    for score in node["samples"]:
+                        score["cosine"] += 0.03
+                nodes[5:6] = []
                 config = '{\n    "SOC": "T40",\n    "QUANT_FEATURE_BIT": 10\n}\n'
                 value = {**(chosen or {}), "config": config, "document": {"nodes": nodes}}
             case "note":
@@ -359,7 +380,7 @@ class Worker:
             if self.wait(self.pause):
                 self.say(id=id_, event="error", kind="Cancelled", message="interrupted", exit_code=130)
                 return
-            scores = {r["name"]: {"cosine": cosine(i, s, len(layers)), "sqnr_db": 18.4} for i, r in enumerate(layers)}
+            scores = {r["name"]: {"cosine": cosine(i, s, len(layers)), **figures(i, s, len(layers))} for i, r in enumerate(layers)}
             self.say(id=id_, event="sample", sample=sample, index=s, metrics=scores)
             self.say(id=id_, event="progress", stage="Compute distance", done=s + 1, total=len(samples))
         self.say(id=id_, event="result", value=self.document(layers, samples))

@@ -131,7 +131,7 @@ def test_a_table_is_written_to_a_file_once_it_has_a_name(watched: Any, tmp_path:
 
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "E")
-        assert app.screen.query_one(Input).value == "resnet18-heatmap.csv"
+        assert app.screen.query_one("#prompt-line", Input).value == "resnet18-heatmap.csv"
         await pilot.press("enter")
         await app.until(lambda s: s.note is not None and s.note.text.startswith("written: resnet18-heatmap.csv"))
         first = read()

@@ -1,0 +1,478 @@
+"""The heatmap's room: which figures, which layers, in which order, against which run; pure, and as it is drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from magik_tui import events as ev
+from magik_tui import figures as fg
+from magik_tui import figuretext as ft
+from magik_tui import table as tb
+from magik_tui import wire
+from magik_tui.core import State, update
+from magik_tui.core.against import AgainstAsked, AgainstChosen
+from magik_tui.core.asking import Prompt
+from magik_tui.core.heat import BadMoved, FilterTyped, Heat, LocalAsked, MeasureAsked, RowMoved, SortAsked, TurnAsked, view
+from magik_tui.core.history import History, Whole
+from magik_tui.core.session import restored, saved
+from magik_tui.figures import COSINE, LOCAL, LOCAL_SQNR, SATURATION, SQNR, figures, map_levels
+from magik_tui.levels import FLOORS
+from magik_tui.panes.heatmap import said_lines
+from magik_tui.sheets import layers_sheet
+from magik_tui.table import Table
+from magik_tui.widgets.filterline import FilterLine
+from magik_tui.widgets.grid import extent, lay_out, map_cell, row_line
+from magik_tui.widgets.heatmap import Heatmap
+from magik_tui.widgets.ink import line_text, line_width
+from tests.magik_tui.playing import live, opened
+
+MakeDocument = Callable[..., wire.Document]
+
+
+@pytest.fixture
+def table(document: MakeDocument) -> Table:
+    return tb.from_document(document(), ())
+
+
+@pytest.fixture
+def state(table: Table) -> State:
+    return State("/p/net", table=table, phase="done", worker="ready")
+
+
+def after(state: State, *events: ev.Event) -> State:
+    for event in events:
+        state, _ = update(state, event)
+    return state
+
+
+def said(state: State, width: int = 120) -> str:
+    return "".join(line_text(line) for line in said_lines(state, view(state), width))
+
+
+def names(state: State) -> list[str]:
+    return [state.table.rows[row].name for row in view(state).order]
+
+
+# Figures
+
+
+def test_the_same_noise_has_the_same_level_as_cosine_and_as_sqnr() -> None:
+    assert [round(floor, 1) for floor in fg.DB_FLOORS] == [27.0, 20.0, 16.9, 13.8, 9.7, 6.3, 2.5]
+    for step, floor in enumerate(FLOORS):
+        assert COSINE.level(floor) == SQNR.level(fg.DB_FLOORS[step]) == step
+        assert COSINE.level(floor - 1e-6) == SQNR.level(fg.DB_FLOORS[step] - 1e-3) == step + 1
+    assert [SATURATION.level(share) for share in (0.0, 0.0001, 0.0002, 0.01, 0.011, 1.0)] == [0, 0, 1, 3, 4, 7]
+
+
+def test_every_measure_has_a_number_for_every_sample(table: Table) -> None:
+    for measure in fg.MEASURES:
+        found = figures(table, measure)
+        pick = min if measure.low_is_bad else max
+        for row in (0, 13, 24):
+            cells = [column[row] for column in found.columns if column is not None]
+            assert len(cells) == 12
+            assert found.worst[row] == pick(cell for cell in cells if cell is not None)
+        assert found.worst[23] is None  # the layer without a cosine
+        assert figures(table, measure) is found  # asked again, it costs nothing
+    assert figures(table, SQNR).mean[0] == 18.42
+
+
+def test_a_run_that_goes_on_has_all_measures_too(document: MakeDocument) -> None:
+    rows = document().nodes
+    table = tb.from_layers(wire.Layers(rows, ("a", "b")))
+    told = {"cosine": 0.97, "sqnr_db": 12.0, "saturation": 0.02, "local_cosine": 0.99, "local_sqnr_db": 17.0}
+    table = tb.with_sample(table, wire.Sample("b", 1, {rows[0].name: told}))
+    for measure in fg.MEASURES:
+        found = figures(table, measure)
+        assert found.columns[0] is None
+        assert (found.columns[1] or ())[:2] == (told[measure.cell], None)
+        assert found.worst[:2] == found.mean[:2] == (told[measure.cell], None)
+
+
+@pytest.mark.parametrize("measure", fg.MEASURES, ids=lambda measure: measure.key)
+@pytest.mark.parametrize("value", [-1.0, -0.5, 0.0, 1e-9, 0.0012, 0.01, 0.05, 0.5, 0.98765, 0.99999, 1.0, 13.85, 99.6, 999.0, -123.4])
+def test_numbers_fit_their_columns(measure: fg.Measure, value: float) -> None:
+    if (measure.is_cosine and abs(value) > 1) or (measure is SATURATION and not 0 <= value <= 1):
+        return
+    plain = figures(tb.from_layers(wire.Layers((), ())), measure)
+    for shown in (plain, replace(plain, difference=True)):
+        assert 0 < len(ft.short(shown, value)) <= 3
+        assert 0 < len(ft.long(shown, value)) <= 6
+        assert all(0 < len(ft.number(shown, value, places)) <= places + 2 for places in (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("measure", "change", "texts", "step"),
+    [
+        (COSINE, 0.0004, ("0", "+.0004"), 0),
+        (COSINE, -0.0123, ("-12", "-.0123"), -2),
+        (COSINE, 0.0123, ("+12", "+.0123"), 2),
+        (COSINE, -0.25, ("-.2", "-.2500"), -3),
+        (COSINE, 1e-9, ("0", "0"), 0),
+        (SQNR, -0.26, ("-.3", "-0.3"), 0),
+        (SQNR, 12.2, ("+12", "+12.2"), 3),
+        (SATURATION, 0.012, ("+1", "+1.2%"), -2),
+        (SATURATION, -0.012, ("-1", "-1.2%"), 2),
+    ],
+)
+def test_a_change_has_a_sign_and_a_step(measure: fg.Measure, change: float, texts: tuple[str, str], step: int) -> None:
+    shown = replace(figures(tb.from_layers(wire.Layers((), ())), measure), difference=True)
+    assert (ft.short(shown, change), ft.number(shown, change, 4)) == texts
+    assert shown.level(change) == step
+
+
+# Order and filter
+
+
+def test_layers_are_ordered_by_every_column_and_turned_round(state: State) -> None:
+    graph = [row.name for row in state.table.rows]
+    worst = dict(zip(graph, state.table.worst, strict=True))
+    assert names(state) == graph
+    assert said(state) == ""
+    by_worst = after(state, SortAsked("worst"))
+    known = [worst[name] for name in names(by_worst)[:-1]]
+    assert known == sorted(known)
+    assert names(by_worst)[-1] == graph[23]  # the layer without a cosine comes last, whichever way
+    turned = after(by_worst, TurnAsked())
+    assert [worst[name] for name in names(turned)[:-1]] == known[::-1]
+    assert names(turned)[-1] == graph[23]
+    assert said(turned) == " by worst, best first"
+    assert names(after(state, TurnAsked())) == graph[::-1]
+    assert names(after(state, SortAsked("name"))) == sorted(graph, key=str.casefold)
+    widths = [state.table.rows[row].feature_bits for row in view(after(state, SortAsked("bits"))).order]
+    assert widths == [8] * 23 + [12, None]
+
+
+def test_the_sample_that_orders_the_layers_is_the_one_at_the_cursor(state: State) -> None:
+    seen = after(replace(state, column=3), SortAsked("sample"))
+    column = state.table.columns[3] or ()
+    assert [column[row] for row in view(seen).order][:3] == sorted(value for value in column if value is not None)[:3]
+    assert said(seen) == " by sample cat_003.jpg"
+    assert view(replace(seen, column=5)).order == view(seen).order
+    assert view(replace(seen, table=replace(state.table, samples=("x",) * 12))).order == tuple(range(25))
+
+
+def test_one_key_goes_through_all_columns(state: State) -> None:
+    seen = []
+    for _ in range(7):
+        state = after(state, SortAsked())
+        seen.append(state.of(Heat).sort)
+    assert seen == ["worst", "mean", "sample", "name", "type", "bits", "graph"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("cos<0.98", range(12, 19)),
+        ("cos<0.98 conv", (12, 13, 18)),
+        ("bits>8", (3,)),
+        ("relu4", ()),
+        ("relu3", (3,)),
+        ("method=float", (24,)),
+        ("type=softmax", (24,)),
+        ("worst<0.9 sqnr<6", (14, 15, 16)),
+        ("wbits=8 max<6", (0, 1)),
+    ],
+)
+def test_a_filter_leaves_the_layers_that_fit(state: State, text: str, rows: Sequence[int]) -> None:
+    seen = after(state, FilterTyped(text))
+    assert sorted(view(seen).order) == list(rows)
+
+
+def test_a_filter_that_makes_no_sense_yet_leaves_what_was_there(state: State) -> None:
+    for text in ("cos<0.98", "cos<0.98 b", "cos<0.98 bits", "cos<0.98 bits>"):
+        state = after(state, FilterTyped(text))
+    assert state.of(Heat).trouble == "bits> needs a number, as in bits>8"
+    assert view(state).order == ()  # as "bits" left them: no layer is called so
+    state = after(state, FilterTyped("cos<0.98 bits>7"))
+    assert (len(view(state).order), state.of(Heat).trouble) == (7, "")
+
+
+def test_the_cursor_stays_on_its_layer_and_comes_back_to_it(state: State) -> None:
+    state = replace(state, cursor=10)
+    assert after(state, SortAsked("worst"), TurnAsked()).cursor == 10
+    narrowed = after(state, FilterTyped("cos<0.98"))
+    assert narrowed.cursor == 12  # the nearest one below that is left
+    assert after(narrowed, FilterTyped("")).cursor == 10
+    assert after(narrowed, RowMoved(1), FilterTyped("")).cursor == 13  # someone went on from there: so it stays
+    assert after(replace(state, cursor=20), FilterTyped("cos<0.98")).cursor == 18
+    assert after(state, FilterTyped("nothing is called so")).cursor == 10
+
+
+def test_keys_walk_over_what_is_shown(state: State) -> None:
+    worst = after(state, SortAsked("worst"))
+    order = view(worst).order
+    assert after(worst, RowMoved(to=0)).cursor == order[0]
+    assert after(worst, RowMoved(to=0), RowMoved(2)).cursor == order[2]
+    assert after(worst, RowMoved(to=-1)).cursor == order[-1] == 23
+    narrowed = after(state, FilterTyped("cos<0.98"))
+    assert after(narrowed, RowMoved(100)).cursor == 18
+    hidden = replace(narrowed, cursor=15, table=tb.from_document(wire.Document(state.table.rows), ()))
+    hidden = replace(hidden, table=state.table, cursor=20)  # a new table has hidden the layer at the cursor
+    assert (after(hidden, RowMoved(-1)).cursor, after(hidden, RowMoved(1)).cursor) == (18, 18)
+    assert after(replace(hidden, cursor=5), RowMoved(1)).cursor == 12
+    empty = after(state, FilterTyped("zzz"))
+    assert after(empty, RowMoved(1), RowMoved(to=-1), BadMoved(1)).cursor == 0
+
+
+def test_the_next_bad_layer_is_bad_by_what_is_shown(state: State) -> None:
+    assert [row for row in range(25) if row in view(state).bad] == list(range(12, 19))
+    assert after(state, BadMoved(1)).cursor == 12
+    assert after(state, BadMoved(-1)).cursor == 18
+    alone = after(state, LocalAsked())
+    assert view(alone).bad < view(state).bad
+    saturated = after(state, MeasureAsked("saturation"))
+    assert view(saturated).bad == {row for row, share in enumerate(figures(state.table, SATURATION).worst) if (share or 0) > 0.01}
+    good = after(state, FilterTyped("cos>0.98"), BadMoved(1))
+    assert good.note is not None
+    assert good.note.text == "no layer below 0.98 among those that the filter leaves"
+
+
+def test_metrics_go_round_and_each_is_of_the_whole_or_alone(state: State) -> None:
+    seen = []
+    for event in (MeasureAsked(), LocalAsked(), MeasureAsked(), MeasureAsked()):
+        state = after(state, event)
+        seen.append(view(state).figures.measure)
+    assert seen == [SQNR, LOCAL_SQNR, SATURATION, LOCAL]
+    assert said(state) == " cosine, of each layer alone"
+
+
+def test_the_session_finds_it_all_again(state: State) -> None:
+    asked = (MeasureAsked("sqnr"), LocalAsked(), SortAsked("sample"), TurnAsked(), FilterTyped("bits>8"))
+    kept = saved(after(replace(state, column=2), *asked))
+    found = restored(State("/p/net"), kept)
+    heat = found.of(Heat)
+    assert (heat.metric, heat.local, heat.sort, heat.sample, heat.back) == ("sqnr", True, "sample", "cat_002.jpg", True)
+    assert (heat.typed, view(replace(found, table=state.table)).order) == ("bits>8", (3,))
+    for broken in ({"sort": "colour"}, {"metric": 3}, {"filter": "cos<"}, "x"):
+        assert restored(State("p"), {"heat": broken}).of(Heat).filter.terms == ()
+
+
+def test_the_sheet_is_what_is_shown(state: State) -> None:
+    shown = after(state, MeasureAsked("sqnr"), SortAsked("worst"), FilterTyped("cos<0.98"), RowMoved(1))
+    sheet = layers_sheet(shown, view(shown))
+    assert [row[0] for row in sheet.rows] == names(shown)
+    assert sheet.rows[sheet.row][0] == shown.table.rows[shown.cursor].name
+    assert sheet.heads[-1] == "cat_011.jpg sqnr"
+    assert sheet.rows[0][-1] == (figures(state.table, SQNR).columns[11] or ())[view(shown).order[0]]
+
+
+# Against an earlier run
+
+
+def with_run(state: State, document: wire.Document) -> State:
+    return after(state.put(History(other=Whole("20260101-aaaa", document=document))), AgainstAsked())
+
+
+@pytest.fixture
+def earlier(document: MakeDocument) -> wire.Document:
+    """The run as it was, but one layer is better, one is much worse, one was called otherwise."""
+    nodes = list(document().nodes)
+    for row, by in ((2, -0.01), (7, 0.03)):
+        node = nodes[row]
+        scores = tuple(msgspec.structs.replace(s, cosine=(s.cosine or 0) + by) for s in node.samples)
+        means = {name: getattr(node, name) + by for name in ("cosine_avg", "cosine_min")}
+        nodes[row] = msgspec.structs.replace(node, samples=scores, **means)
+    nodes[5] = msgspec.structs.replace(nodes[5], name="old name")
+    return wire.Document(tuple(nodes))
+
+
+def test_a_difference_has_sign_and_digits_and_says_what_it_cannot_compare(state: State, earlier: wire.Document) -> None:
+    seen = with_run(state, earlier)
+    shown = view(seen).figures
+    assert said(seen) == " difference to 20260101-aaaa (1 only here, 1 only there)"
+    drawn = {}
+    for width in (79, 150):
+        grid = lay_out(extent(seen.table), width, 0)
+        lines = [line_text(row_line(seen.table, row, grid, shown=shown)) for row in range(25)]
+        assert len({len(line) for line in lines}) == 1
+        drawn[width] = lines
+    assert drawn[79][2].endswith(" +.0100 +.0100 ▲▲▲▲▲▲▲▲▲▲▲▲")
+    assert drawn[79][7].endswith(" -.0300 -.0300 ▼▼▼▼▼▼▼▼▼▼▼▼")
+    assert drawn[79][7].startswith(" x ")
+    assert drawn[79][0].endswith("      0      0 ············")
+    assert drawn[150][7].endswith(" -30" * 12)
+    assert "not comparable" in drawn[79][5]
+    assert "not comparable" in drawn[150][5]
+    roles = [role for _, role in row_line(seen.table, 7, lay_out(extent(seen.table), 79, 0), shown=shown)][-12:]
+    assert set(roles) == {"worse3"}
+    assert view(seen).bad == {7}
+    assert after(seen, BadMoved(1)).cursor == 7
+    assert names(after(seen, SortAsked("worst")))[0] == seen.table.rows[7].name
+    assert sorted(view(after(seen, FilterTyped("worst<-0.01"))).order) == [7]
+    assert not view(after(seen, AgainstAsked())).figures.difference
+
+
+def test_a_run_without_values_per_sample_says_so(state: State, earlier: wire.Document) -> None:
+    bare = wire.Document(tuple(msgspec.structs.replace(node, by_sample=wire.BySample()) for node in earlier.nodes))
+    seen = after(with_run(state, bare), MeasureAsked("sqnr"))
+    assert said(seen).endswith(" · no values per sample")
+    assert view(seen).figures.mean[0] == 0.0
+
+
+def test_the_run_is_chosen_from_a_list_that_is_asked_for(state: State) -> None:
+    asked, effects = update(state, AgainstAsked())
+    request = next(effect.request for effect in effects if isinstance(effect, ev.Send))
+    assert (request["do"], request["act"]) == ("runs", "list")
+    listed = msgspec.Raw(msgspec.json.encode({"runs": [{"id": "r[1]", "time": 1.7e9, "note": "mine"}]}))
+    _, effects = update(asked, wire.Result(listed, id=request["id"]))
+    prompt = next(effect for effect in effects if isinstance(effect, Prompt))
+    assert "mine" in prompt.choices[0].label
+    assert prompt.then("r[1]") == AgainstChosen("r[1]")
+    none, _ = update(asked, wire.Result(msgspec.Raw(b'{"runs": []}'), id=request["id"]))
+    assert none.note is not None
+    assert none.note.text == "there is no earlier run to compare with"
+
+
+# The map
+
+
+def test_the_map_holds_the_worst_of_each_part() -> None:
+    assert map_levels((0, 1, 7, None, None, 2), 3, difference=False) == (1, 7, 2)
+    assert map_levels((None, None, 3), 3, difference=False) == (None, None, 3)
+    assert map_levels((3, -1, 0, 1, 0, 0), 3, difference=True) == (-1, 1, 0)
+    levels = tuple(range(8)) * 125
+    slots = map_levels(levels, 40, difference=False)
+    assert set(slots) == {7}
+    assert map_levels(levels[:40], 40, difference=False) == levels[:40]
+
+
+def test_the_map_marks_what_is_in_sight() -> None:
+    cells = [map_cell((0, 4, None, 7), slot, 50, 25, 100, difference=False) for slot in range(4)]
+    assert cells == [("·", "glyph0"), ("▒", "glyph4"), ("▐", "text"), ("█", "glyph7")]
+    assert map_cell((0, 7), 1, 0, 60, 100, difference=False) == ("▐", "digit7")
+    assert [map_cell((-2, 1, 0), slot, 90, 10, 90, difference=True)[0] for slot in range(3)] == ["-", "+", "·"]
+
+
+# As it is drawn
+
+
+def test_a_filter_narrows_while_one_types(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        heatmap, line = app.screen.query_one(Heatmap), app.screen.query_one(FilterLine)
+        await pilot.press("slash", *"cos", "less_than_sign", *"0.98")
+        await app.until(lambda s: heatmap.count == 7)
+        assert any(row.startswith("/ cos<0.98") and "7 of 25 layers  Enter keeps, Esc clears" in row for row in app.text())
+        await pilot.press("down")
+        assert app.bench.cursor == 13
+        await pilot.press("enter", "n", "n", "N")
+        await pilot.pause()
+        assert (app.bench.cursor, heatmap.has_focus, line.is_open) == (14, True, False)
+        assert any(row.startswith("/ cos<0.98") and row.endswith(" 7 of 25 layers") for row in app.text())
+        await pilot.press("slash", "x")
+        await app.until(lambda s: s.of(Heat).trouble != "")
+        await pilot.pause()
+        assert any("cos< needs a number, as in cos<0.98, not 0.98x" in row for row in app.text())
+        await pilot.press("escape")
+        await app.until(lambda s: heatmap.count == 25)
+        await pilot.pause()
+        assert (app.bench.cursor, line.size.height, heatmap.has_focus) == (14, 0, True)
+        assert sum(row.startswith(">") for row in app.text()[3:17]) == 1
+
+    live(watched("good"), talk)
+
+
+def test_the_keys_of_the_heatmap(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("s", "g")
+        await pilot.pause()
+        assert app.text()[2] == " by worst"
+        assert "worst↑" in app.text()[3]
+        assert app.bench.cursor == view(app.bench).order[0]
+        await pilot.press("S", "m")
+        await pilot.pause()
+        assert app.text()[2] == " SQNR in dB · by worst, best first"
+        assert "worst↓" in app.text()[3]
+        await pilot.press("a", "g", "3", "j")  # the layer's pane walks in the same order
+        assert app.bench.of(Heat).local
+        assert app.bench.cursor == view(app.bench).order[1] != 1
+        bar = await opened(app, pilot, "2", "d")
+        assert bar.is_open
+        await pilot.press("enter")
+        await app.until(lambda s: view(s).figures.difference)
+        await pilot.press("a", "m", "m")
+        await app.until(lambda s: s.of(Heat).metric == "cosine" and not s.of(Heat).local)
+        await pilot.press("n")
+        await pilot.pause()
+        assert app.text()[2].startswith(" difference to 2026")
+        assert any(row.startswith(">x ") and "-.0300" in row and "▼▼▼" in row for row in app.text())
+        await pilot.press("d")
+        await app.until(lambda s: not view(s).figures.difference)
+
+    live(watched("good"), talk)
+
+
+def test_a_click_on_the_map_goes_there(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        heatmap = app.screen.query_one(Heatmap)
+        await pilot.click(Heatmap, offset=(79, 7))
+        await app.until(lambda s: s.cursor == 6 * 400 // heatmap.page)
+        await pilot.pause()
+        bars = [row[79] == "▐" for row in app.text()[3 : 3 + heatmap.page]]
+        assert bars[6]
+        assert sum(bars) in (1, 2)
+
+    live(watched("good", "--layers", "400"), talk)
+
+
+def test_a_move_of_the_cursor_leaves_the_map_as_it_is(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        heatmap, asked = app.screen.query_one(Heatmap), []
+        drawn = heatmap._map
+        heatmap.refresh = lambda *regions, **_: asked.extend(region.y for region in regions)
+        heatmap.show(replace(app.bench, cursor=3))
+        assert asked == [1, 4]
+        assert heatmap._map is drawn
+
+    live(watched("good", "--layers", "400"), talk)
+
+
+def test_hostile_names_are_filtered_sorted_and_compared(watched: Any, hostile: Sequence[str]) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for text in (*hostile, *(f'"{name}"' for name in hostile)):
+            app.dispatch(FilterTyped(text))
+            assert all(row.isprintable() for row in app.text())
+        app.dispatch(FilterTyped(f'"{hostile[0]}"'))
+        assert hostile[0] in names(app.bench)
+        app.dispatch(FilterTyped(""))
+        for key in ("s", "s", "s", "s", "m", "a"):
+            await pilot.press(key)
+            assert all(row.isprintable() for row in app.text())
+        await opened(app, pilot, "d")
+        assert all(row.isprintable() for row in app.text())
+        await pilot.press("enter")
+        await app.until(lambda s: view(s).figures.difference)
+        await pilot.pause()
+        assert all(row.isprintable() for row in app.text())
+
+    live(watched("hostile"), talk)
+
+
+def test_lines_of_hostile_names_stand_under_each_other(document: MakeDocument) -> None:
+    table = tb.from_document(document("hostile", 40, 3), ())
+    before = tb.from_document(document("hostile", 30, 3), ())
+    for measure in fg.MEASURES:
+        shown = fg.differences(figures(table, measure), figures(before, measure), table, before)
+        for width in (60, 80, 150):
+            grid = lay_out(extent(table), width, 0)
+            assert len({line_width(row_line(table, row, grid, shown=shown)) for row in range(40)}) == 1
+
+
+def test_five_thousand_layers_are_ordered_and_filtered_at_once(document: MakeDocument) -> None:
+    state = State("/p/net", table=tb.from_document(document("good", 5000, 12), ()))
+    view(state)
+    spent = []
+    filters = (FilterTyped("cos<0.98 conv sqnr<14"), FilterTyped(""))
+    for event in (SortAsked("worst"), TurnAsked(), *filters, RowMoved(1), BadMoved(1), LocalAsked(), SortAsked("name")):
+        began = time.process_time()
+        state, _ = update(state, event)
+        assert view(state).order
+        spent.append(time.process_time() - began)
+    assert sorted(spent)[len(spent) // 2] < 0.05, spent
