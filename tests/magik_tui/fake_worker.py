@@ -331,7 +331,7 @@ class Worker:
                     node["cosine_min"] += 0.03
                     for score in node["samples"]:
                         score["cosine"] += 0.03
-                nodes[5:6] = []
+                nodes[5]["name"] += " as it was called"
                 config = '{\n    "SOC": "T40",\n    "QUANT_FEATURE_BIT": 10\n}\n'
                 value = {**(chosen or {}), "config": config, "document": {"nodes": nodes}}
             case "note":
