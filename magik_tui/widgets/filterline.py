@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import events as ui
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -15,6 +17,26 @@ from magik_tui.text import clean, cut
 from magik_tui.widgets.ink import Line, Lines
 
 MARK = 2  # cells before what is typed
+
+
+class Typing(Input):
+    """What is typed. Enter leaves at once: a key that comes in the same moment is for whoever has the focus then."""
+
+    def __init__(self, leave: Callable[[], None], *, id: str) -> None:  # noqa: A002 - textual's own name
+        super().__init__(id=id, select_on_focus=False, compact=True)
+        self._leave = leave
+
+    async def _on_key(self, event: ui.Key) -> None:
+        if not self.can_focus:
+            event.stop()
+            event.prevent_default()
+            self.app.post_message(ui.Key(event.key, event.character))
+        elif event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._leave()
+        else:
+            await super()._on_key(event)
 
 
 class FilterLine(Widget):
@@ -65,12 +87,13 @@ class FilterLine(Widget):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - textual's own name
         super().__init__(id=id)
         self.is_open = False
-        self._text = ""
+        self._text = self._told = ""
+        self._back: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Return the sign, the line and what comes of it."""
         yield Lines(id="filter-mark")
-        yield Input(id="filter-text", select_on_focus=False, compact=True)
+        yield Typing(lambda: self.action_leave(True), id="filter-text")
         yield Lines(id="filter-said")
 
     def on_mount(self) -> None:
@@ -90,6 +113,7 @@ class FilterLine(Widget):
         self.is_open = line.can_focus = True
         line.cursor_position = len(line.value)
         self._fit()
+        self._back = self.screen.focused if self.screen.focused is not line else self._back
         self.screen.set_focus(line)
 
     def show(self, text: str, said: str, trouble: str = "") -> None:
@@ -98,6 +122,7 @@ class FilterLine(Widget):
         if text != self._text:
             self._text = text
             if not self.is_open:
+                self._told = text
                 with line.prevent(Input.Changed):
                     line.value = clean(text)
         self._fit()
@@ -117,20 +142,24 @@ class FilterLine(Widget):
         """Narrow the rows."""
         event.stop()
         if self.is_open:
-            self.post_message(self.Typed(event.value))
+            self._tell(event.value)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keep the filter."""
-        event.stop()
-        self.action_leave(True)
+    def _tell(self, value: str) -> None:
+        if value != self._told:
+            self._told = value
+            self.post_message(self.Typed(value))
 
     def action_leave(self, keep: bool) -> None:
         """Leave the line."""
         line = self.query_one(Input)
         self.is_open = line.can_focus = False
-        if not keep:
+        if keep:
+            self._tell(line.value)
+        else:
+            self._told = ""
             with line.prevent(Input.Changed):
                 line.value = ""
+        self.screen.set_focus(self._back)
         self.post_message(self.Left(keep))
 
     def action_walk(self, by: int) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from textual import events as ui
 from textual.app import App, ComposeResult
+from textual.widget import Widget
+from textual.widgets import Input
 
 from magik_tui.core.filtering import Columns, Filter, parse
 from magik_tui.widgets.filterline import FilterLine
@@ -121,6 +124,31 @@ def test_the_line_tells_what_is_typed_and_how_it_was_left() -> None:
             line.show("", "")
             await pilot.pause()
             assert line.size.height == 0
+
+    asyncio.run(main())
+
+
+def test_a_key_that_comes_with_enter_is_for_who_has_the_focus_then() -> None:
+    class Rows(Widget, can_focus=True):
+        def on_key(self, event: ui.Key) -> None:
+            self.app.said.append(event.key)  # type: ignore[attr-defined]
+
+    class Both(Bench):
+        def compose(self) -> ComposeResult:
+            yield Rows()
+            yield from super().compose()
+
+    async def main() -> None:
+        app = Both()
+        async with app.run_test(size=(60, 15)) as pilot:
+            app.screen.set_focus(app.query_one(Rows))
+            app.query_one(FilterLine).open()
+            for key in ("c", "enter", "n"):
+                app.post_message(ui.Key(key, key if len(key) == 1 else None))
+            await pilot.pause()
+            await pilot.pause()
+            assert sorted(map(str, app.said)) == ["True", "c", "n"]
+            assert app.query_one(Input).value == "c"
 
     asyncio.run(main())
 
