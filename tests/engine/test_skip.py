@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
+from engine.cli.transform import table_lines
 from engine.dataset import InputSpec
 from engine.ir import Graph, Node, TensorType
 from engine.numerics import Array, affine, dequantize
@@ -95,3 +98,21 @@ def test_names_that_match_nothing_are_told_with_the_nearest(project: Path) -> No
         assert text in said
     assert rows(document)["r1"]["reason"] == "skipped by QUANT_NODE_SKIP"
     assert rows(document)["c2"]["quantized"]
+
+
+def test_any_name_can_be_skipped_and_none_speaks_to_the_terminal(project: Path) -> None:
+    """Markup, escapes, paths, line ends: a name that is there matches as it is written, one that is not is told in plain characters."""
+    name = "[red]c2[/x]/../\x1b[31m\n\"é"
+    model = onnx.load(project / "net.onnx")
+    for node in model.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [name if t == "c2" else t for t in side]
+    onnx.save(model, project / "net.onnx")
+    lost = ["[red]c2", "../../etc", "c2\r", "\x1b]0;title\x07", "c" * 3000]
+    document = converted(project, f"QUANT_NODE_SKIP={json.dumps([name, *lost])}", "SAVE_OP_QUANT_BIT=true")
+    assert [row["name"] for row in document["nodes"] if row["reason"] == "skipped by QUANT_NODE_SKIP"] == [name]
+    assert sum(text.startswith("no layer ") for text in document["warnings"]) == len(lost)
+    assert all(text.isprintable() for text in (*document["warnings"], *table_lines(document)))
+    document = converted(project, f"QUANT_OP_SKIP={json.dumps(lost)}", "LOAD_OP_QUANT_BIT=true")
+    assert sum(text.startswith("no operator type ") for text in document["warnings"]) == len(lost)
+    assert rows(document)[name]["quantized"]
