@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from .errors import DataError
 from .events import Log, Report
 from .ir import digest
-from .pictures import thumbnail
-from .reading import read_bytes
+from .pictures import is_grey, thumbnail
+from .reading import is_picture, read_bytes
 from .samples import Sample
 from .store import Store
 
@@ -88,11 +88,11 @@ def check(calibration: Sequence[Sample], debug: Sequence[Sample], looked: Looked
 
 
 def look(samples: Sequence[Sample], *, store: Store, executor: Executor | None = None) -> Looked:
-    """Begin to look at the pictures among the samples; what is returned waits, and gives each with its fault or "".
+    """Begin to look at the samples with pictures; what is returned waits, and gives each with its fault or "".
 
     Looking at pictures that were looked at before costs nothing.
     """
-    pictures = [s for s in samples if s.is_picture]
+    pictures = [s for s in samples if any(map(is_picture, s.paths))]
     place = digest("datacheck", 1, [s.key for s in pictures])
     known = store.get(place)
     begun = executor.map(_look, pictures) if executor and known is None else None
@@ -129,16 +129,25 @@ def shared(calibration: Sequence[Sample], debug: Sequence[Sample]) -> list[str]:
 
 
 def faults(pictures: Sequence[Sample], store: Store, executor: Executor | None = None) -> list[tuple[Sample, str]]:
-    """Return each picture with its fault, "" where there is none; one that was looked at before is not opened."""
+    """Return each sample with pictures with its fault, "" where there is none; one that was looked at before is not opened."""
     return look(pictures, store=store, executor=executor)()
 
 
 def _look(sample: Sample) -> str:
-    """Return the fault of one picture; none for one that cannot be read, which calibration reports."""
-    try:
-        return fault(thumbnail(read_bytes(sample.paths[0]), str(sample.paths[0]), SIDE))
-    except DataError:
-        return ""
+    """Return the first fault among a sample's pictures; none for one that cannot be read, which calibration reports.
+
+    In a sample folder a picture of one channel is not judged: a mask may well be black.
+    """
+    for path in filter(is_picture, sample.paths):
+        try:
+            data = read_bytes(path)
+            judged = sample.is_picture or not is_grey(data, str(path))
+            found = fault(thumbnail(data, str(path), SIDE)) if judged else ""
+        except DataError:
+            continue
+        if found:
+            return found
+    return ""
 
 
 def _number(count: int, one: str, many: str) -> str:

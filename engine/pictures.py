@@ -72,6 +72,12 @@ def thumbnail(data: bytes, where: str, side: int) -> NDArray[np.uint8]:
         return np.asarray(_plain(opened, "RGB", where).resize(size, Image.Resampling.NEAREST), dtype=np.uint8)
 
 
+def is_grey(data: bytes, where: str) -> bool:
+    """Tell whether a picture has one channel, by its header alone: black and white, or shades of grey."""
+    with _opened(data, where) as opened:
+        return opened.mode in ("1", "L", "LA", "La", "F") or opened.mode.startswith("I")
+
+
 @contextmanager
 def _opened(data: bytes, where: str) -> Iterator[Image.Image]:
     """Open a picture; whatever goes wrong with it in the block is a DataError that names `where`."""

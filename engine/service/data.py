@@ -27,7 +27,7 @@ def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
     store = context.store(job.root)
     sets: dict[str, Any] = {}
     for key, samples in sources.sets().items():
-        wrong = {s.name: what for s, what in faults([s for s in samples if s.is_picture], store)}
+        wrong = {s.name: what for s, what in faults(samples, store)}
         rows = [
             {"name": s.name, "files": [str(p) for p in s.paths], "picture": s.is_picture, "fault": wrong.get(s.name, "")} for s in samples
         ]

@@ -97,6 +97,16 @@ def test_pictures_and_files_of_the_same_numbers_agree(tmp_path: Path) -> None:
     assert pictures["outputs"][0]["cosine_avg"] > 0.95
 
 
+def test_pictures_in_sample_folders_are_looked_at(tmp_path: Path) -> None:
+    """By the names of their samples; a mask may be black."""
+    root = build(tmp_path / "p", pictures=True)
+    Image.new("RGB", (SIZE, SIZE)).save(root / "quant_data" / "s1" / "left_view.png")
+    for folder in (root / "quant_data").iterdir():
+        Image.new("L", (SIZE, SIZE)).save(folder / "left_mask.png")
+    warnings = converted(root)["warnings"]
+    assert [text for text in warnings if "mostly" in text] == ["QUANT_DATASET_PATH: 1 picture is mostly black: s1; choose others"]
+
+
 def test_the_first_sample_lies_beside_the_model_and_is_one(tmp_path: Path) -> None:
     """DIR/0/<input>.bin holds what calibration fed, and can be given as DEBUG_PATH."""
     root = build(tmp_path / "p", pictures=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from engine.errors import DataError
-from engine.pictures import MAX_PIXELS, decode_picture, load_picture
+from engine.pictures import MAX_PIXELS, decode_picture, is_grey, load_picture
 
 RNG = np.random.default_rng(7)
 
@@ -180,3 +180,8 @@ def test_color_and_channels_must_agree() -> None:
     for color, channels in (("GRAY", 3), ("RGB", 1), ("BGR", 4), ("YUV", 3)):
         with pytest.raises(DataError, match=f"{color} does not fit an input of {channels} channels"):
             decode_picture(JPEG, "x", height=4, width=4, channels=channels, color=color)
+
+
+def test_pictures_of_one_channel_are_told_by_their_header() -> None:
+    found = {mode: is_grey(encoded(Image.new(mode, (5, 4))), "a.png") for mode in ("1", "L", "LA", "I;16", "RGB", "RGBA", "P")}
+    assert [mode for mode, grey in found.items() if grey] == ["1", "L", "LA", "I;16"]

@@ -102,7 +102,7 @@ def test_names_that_match_nothing_are_told_with_the_nearest(project: Path) -> No
 
 def test_any_name_can_be_skipped_and_none_speaks_to_the_terminal(project: Path) -> None:
     """Markup, escapes, paths, line ends: a name that is there matches as it is written, one that is not is told in plain characters."""
-    name = "[red]c2[/x]/../\x1b[31m\n\"é"
+    name = '[red]c2[/x]/../\x1b[31m\n"é'
     model = onnx.load(project / "net.onnx")
     for node in model.graph.node:
         for side in (node.input, node.output):
