@@ -42,15 +42,18 @@ def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
     resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
     for text in resolved.unmatched:
         report(Log(text, "warning", "plan"))
-    _tell_of_what_is_left(sources, report)
+    _tell_of_what_cannot_act(sources, report)
     if config.quant_feature_method == "KL" and any((c.feature_bits or 8) > 8 for c in resolved.choices.values()):
         report(Log(COARSE, "warning", "plan"))
     return resolved
 
 
-def _tell_of_what_is_left(sources: Sources, report: Report) -> None:
-    """Say that the file of the nodes' bits holds ranges which nobody asked for: its widths alone are taken."""
+def _tell_of_what_cannot_act(sources: Sources, report: Report) -> None:
+    """Warn of a set with fewer samples than are asked for; say that the file of the nodes' bits holds ranges which nobody asked for."""
     config = sources.config
+    if sources.calibration and (config.quant_dataset_size or 0) > len(sources.calibration):
+        held = f"the set holds {len(sources.calibration)}: all of them are used"
+        report(Log(f"QUANT_DATASET_SIZE: {config.quant_dataset_size} samples are asked for, {held}", "warning", "plan"))
     ends = sum(entry.low is not None or entry.high is not None for entry in sources.entries.values())
     if ends and config.load_op_quant_bit and not config.load_op_quant_min_max:
         of = "1 node" if ends == 1 else f"{ends} nodes"

@@ -80,6 +80,12 @@ def test_the_size_of_the_set_takes_the_first_samples(project: Path) -> None:
     assert {name: row["scale"] for name, row in rows(converted(project)).items()} == {name: row["scale"] for name, row in some.items()}
 
 
+def test_a_set_smaller_than_asked_is_told(project: Path) -> None:
+    assert converted(project, "QUANT_DATASET_SIZE=10")["warnings"] == []
+    said = "QUANT_DATASET_SIZE: 11 samples are asked for, the set holds 10: all of them are used"
+    assert converted(project, "QUANT_DATASET_SIZE=11")["warnings"] == [said]
+
+
 def test_the_templates_path_is_no_path(project: Path) -> None:
     document = converted(project, "QUANT_DATASET_PATH=./path/to/")
     assert not any(row["quantized"] for row in document["nodes"])
