@@ -81,7 +81,7 @@ def go_on(state: State, *options: str, goal: bool = True, **fields: Any) -> Step
         }
     if state.settings:
         fields["set"] = list(state.settings)
-    line = twin(state, "bisect", *(mine.goal() if goal else ()), *options)
+    line = twin(state, "bisect", *options, *(mine.goal() if goal else ()))
     plan = "  (changes on top of the configuration do not count: write them first)" if state.of(Live).plan else ""
     state = told(state.noted("info", line + plan), line).put(replace(mine, job=state.last_id + 1, error=""))
     news = {"asking": Asking, "answered": Answered}
@@ -217,7 +217,7 @@ def _applied(state: State, event: CulpritsApplied) -> Step:
     mine = state.of(Bisection)
     if mine.verdict is None or not mine.verdict.culprits:
         return state.noted("info", "there are no culprits"), ()
-    state = told(state, twin(state, "bisect", *mine.goal(), "--apply"))
+    state = told(state, twin(state, "bisect", "--apply", *mine.goal()))
     fields: dict[str, Any] = {"plan": {"nodes": {culprit.name: {"skip": True} for culprit in mine.verdict.culprits}}}
     if state.settings:
         fields["set"] = list(state.settings)

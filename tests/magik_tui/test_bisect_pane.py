@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from magik_tui.core.live import Choice, Live
 from magik_tui.table import from_layers
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
+from tests.magik_tui.test_snapshots import FOLDER, SIZES
 
 ROWS = (
     wire.Row("a", "Conv2D"),
@@ -102,12 +104,33 @@ def test_step_by_step_and_by_hand(watched: Any) -> None:
         state = await app.until(lambda s: s.of(Bisection).verdict is not None)
         assert [step.mark for step in state.of(Bisection).steps] == ["bad", "good", "good"]
         lines = [note.text for note in state.log if note.source == "$" and " bisect " in note.text]
-        goal = "/home/me/resnet18" if "/home/me/resnet18" in lines[0] else state.project
-        start = f"magik-tui bisect {goal}"
-        assert all(line.startswith(start) and "--metric cosine_avg --target 0.99" in line for line in lines)
-        assert [line.split("0.99", 1)[1].strip() for line in lines] == ["--steps 1", "--mark skip --steps 0", "--undo 1 --steps 0", ""]
+        start = "magik-tui bisect /home/me/resnet18 --variant t40"
+        goal = " --metric cosine_avg --target 0.99"
+        assert all(line.startswith(start) and line.endswith(goal) for line in lines)
+        options = [line.removesuffix(goal).partition(" t40")[2].strip() for line in lines]
+        assert options == ["--steps 1", "--mark skip --steps 0", "--undo 1 --steps 0", ""]
 
     live(watched("good"), talk)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_looks_as_it_did(watched: Any, size: str) -> None:
+    """The whole screen, with a step judged, one marked, and a type suspected."""
+    app = watched("good", "--layers", "40", clock=lambda: 1.0)
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for key in ("z", "g", "exclamation_mark", "space", "tilde", "j", "j"):
+            await pilot.press(key)
+            await app.until(lambda s: s.of(Bisection).job is None)
+        await pilot.pause()
+        await pilot.pause()
+        seen = "".join(line + "\n" for line in app.text())
+        file = FOLDER / f"bisect-{size}.txt"
+        if os.environ.get("UPDATE_SNAPSHOTS"):
+            file.write_text(seen, encoding="utf-8")
+        assert seen == file.read_text(encoding="utf-8")
+
+    live(app, talk, SIZES[size])
 
 
 def test_what_is_held_beforehand_is_seen_at_its_row(watched: Any) -> None:
@@ -315,4 +338,4 @@ def test_culprits_are_written_whatever_else_is_planned() -> None:
     known = {"verdict": Verdict(culprits=(Culprit("b"),))}
     state, effects = update(opened(**known).put(Live(plan={"a": Choice(feature_bits=12)})), CulpritsApplied())
     assert asked_of(effects) == {"do": "apply", "plan": {"nodes": {"b": {"skip": True}}}}
-    assert state.log[-1].text == "magik-tui bisect p --metric cosine_avg --target 0.99 --apply"
+    assert state.log[-1].text == "magik-tui bisect p --apply --metric cosine_avg --target 0.99"
