@@ -12,11 +12,12 @@ from textual.widgets import Input
 
 from magik_tui.core.bisect import Bisection
 from magik_tui.core.diagnose import Diagnosis
+from magik_tui.core.heat import Heat
 from magik_tui.core.looking import Looks
 from magik_tui.core.places import Places
 from tests.magik_tui.playing import live, opened
 
-NAMES = {" ": "space", ":": "colon", "\n": "enter", ".": "full_stop"}
+NAMES = {"/": "slash", "<": "less_than_sign", " ": "space", ":": "colon", "\n": "enter", ".": "full_stop"}
 
 
 def burst(app: Any, text: str) -> None:
@@ -40,7 +41,7 @@ def test_letters_of_a_command_are_no_keys_of_the_pane(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         burst(app, ":q8rz")
         async with asyncio.timeout(10):
-            while not app.screen.query(Input) or app.screen.query_one(Input).value != "q8rz":
+            while not app.screen.query("#prompt-line") or app.screen.query_one("#prompt-line", Input).value != "q8rz":
                 await pilot.pause()
         assert app.is_running
         assert not app.bench.of(Places).zoomed
@@ -79,6 +80,16 @@ def test_a_letter_that_chooses_nothing_does_nothing(watched: Any) -> None:
         assert not bar.display
         assert app.is_running
         assert not app.bench.of(Places).zoomed
+
+    live(watched("good"), talk)
+
+
+def test_a_filter_typed_at_once_is_a_filter(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        burst(app, "/cos<0.98 sqnr<9\nnN")
+        state = await app.until(lambda s: s.of(Heat).typed == "cos<0.98 sqnr<9" and s.note is None)
+        assert state.of(Heat).sort == "graph"  # the letters were no keys of the heatmap
+        assert state.of(Places).focus == "heatmap"
 
     live(watched("good"), talk)
 
