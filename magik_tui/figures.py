@@ -117,6 +117,14 @@ class Figures:
         return not self.difference or self.partners[row]
 
     @property
+    def nothing_bad(self) -> str:
+        """What is said where no row is worth a look."""
+        if not self.difference:
+            return self.measure.bad
+        unit = "" if self.measure.is_cosine else " %" if self.measure is SATURATION else " dB"
+        return f"no layer became worse by {self.measure.steps[-BAD_STEP - 1] * self.measure.unit:g}{unit} or more"
+
+    @property
     def low_is_bad(self) -> bool:
         """Whether small numbers are the worst."""
         return self.measure.low_is_bad

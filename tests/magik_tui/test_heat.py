@@ -305,6 +305,9 @@ def test_a_difference_has_sign_and_digits_and_says_what_it_cannot_compare(state:
     assert set(roles) == {"worse3"}
     assert view(seen).bad == {7}
     assert after(seen, BadMoved(1)).cursor == 7
+    better = after(seen, FilterTyped("worst>-0.01"), BadMoved(1))
+    assert better.note is not None
+    assert better.note.text == "no layer became worse by 0.005 or more among those that the filter leaves"
     assert names(after(seen, SortAsked("worst")))[0] == seen.table.rows[7].name
     assert sorted(view(after(seen, FilterTyped("worst<-0.01"))).order) == [7]
     assert not view(after(seen, AgainstAsked())).figures.difference
