@@ -20,6 +20,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # it runs as a script, too
+
+from tests.magik_tui.fake_bisect import Hunt
+
 HOSTILE = (
     "x[/foo]", "onnx::Conv_123[int8]", "[bold red]a[/]", "\x1b[31mred\x1b[2J", "line\nbreak", "tab\there", "", " ",
     "a" * 300, "层/卷积_1", "👩‍👩‍👧 family", "\u202eturned", "z\u0301\u0301\u0301algo", "nul\x00", "\x9b31m", "$(reboot)",
@@ -97,6 +101,7 @@ class Worker:
         self.lock = threading.Lock()
         self.run_thread: threading.Thread | None = None
         self.runs = 0
+        self.hunt: Hunt | None = None
 
     def say(self, **message: Any) -> None:
         with self.lock:
@@ -135,7 +140,9 @@ class Worker:
             case "layer":
                 self.layer(id_, request["name"], request["bins"])
             case "bisect":
-                self.bisect(id_, request)
+                known = names(self.mode, self.options.layers)
+                self.hunt = self.hunt or Hunt(known)
+                self.hunt.asked(id_, request, self.say)
             case "diagnose":
                 self.diagnose(id_)
             case "tune":
@@ -198,61 +205,6 @@ class Worker:
             "weights": {"channels": 64, "min": [-0.01 * c for c in range(64)], "max": [0.02 * c for c in range(64)]},
             "inputs": known[at - 1 : at] if at else ["data"], "readers": known[at + 1 : at + 3],
             "samples": sorted(figures, key=lambda each: each["cosine"] or 2.0)})  # fmt: skip
-
-    def bisect(self, id_: int, request: dict[str, Any]) -> None:
-        """Three questions; the third layer is guilty. A mark by hand answers one, and a replay takes its marks from the text."""
-        known = names(self.mode, self.options.layers)
-        guilty = known[2]
-        asked: tuple[tuple[str, list[str], str, float], ...] = (
-            ("start", [], "bad", 0.9), ("operators", known[:4], "good", 0.995), ("check", [guilty], "good", 0.992),
-        )  # fmt: skip
-        if request.get("fresh") or not hasattr(self, "answers"):
-            self.answers: list[tuple[str, float | None, str]] = []
-            self.priors: dict[str, dict[str, str]] = {"types": {}, "nodes": {}}
-        if "text" in request:
-            lines = [json.loads(line) for line in request["text"].splitlines()]
-            self.answers = [(line["mark"], line["value"], line.get("note", "")) for line in lines]
-        del self.answers[len(self.answers) - request.get("undo", 0) :]
-        for prior in ("untested", "good", "suspect"):
-            for name in request.get(prior, ()):
-                self.priors["nodes" if name in known else "types"][name] = prior
-        if request.get("mark"):
-            self.answers.append((request["mark"], None, "marked by hand"))
-
-        def question(place: int) -> dict[str, Any]:
-            phase, floats, _, _ = asked[place]
-            return {"phase": phase, "left": len(floats), "steps": 2, "floats": floats, "types": [], "without": ""}
-
-        def states() -> str:
-            place = len(self.answers)
-            if place == len(asked):
-                return "".join("x" if n == guilty else "+" for n in known[:-1]) + "-"
-            floats = asked[place][1]
-            cleared = place > 1 and self.answers[1][0] == "good"
-            return "".join(">" if n in floats else "+" if cleared and n not in known[:4] else "." for n in known[:-1]) + "-"
-
-        count = request.get("steps")
-        while len(self.answers) < len(asked) and (count is None or count > 0):
-            place = len(self.answers)
-            self.say(id=id_, event="asking", states=states(), **question(place))
-            self.answers.append((*asked[place][2:], ""))
-            self.say(id=id_, event="answered", mark=asked[place][2], value=asked[place][3], note="", states=states(), **question(place))
-            count = None if count is None else count - 1
-        done = len(self.answers) == len(asked)
-        log = [
-            {"step": i + 1, **question(i), "mark": mark, "value": value, "note": note, "nodes": asked[i][1]}
-            for i, (mark, value, note) in enumerate(self.answers)
-        ]
-        odd = ["step 2 is bad, and less was good: errors are not monotone"] if any(a[0] == "skip" for a in self.answers) else []
-        text = "".join(json.dumps({"mark": mark, "value": value}) + "\n" for mark, value, _ in self.answers) if request.get("read") else ""
-        found = {
-            "baseline": 0.9, "healed": 0.992, "culprit_types": ["Conv2D"], "minimal": True, "interacting": False,
-            "culprits": [{"name": guilty, "op": "Conv2D", "evidence": {"before": 0.9, "after": 0.992, "local_error": 0.02}}],
-        } if done else {"asking": question(len(self.answers))}  # fmt: skip
-        self.say(id=id_, event="result", value={
-            "schema": 1, "finished": done, "target": request.get("target", 0.99), "metric": request.get("metric", "cosine_avg"), "at": "",
-            "evaluations": len(log), "priors": self.priors, "contradictions": odd, "log": log, "path": ".magik/bisect/log",
-            "states": states(), "text": text, **found})  # fmt: skip
 
     def diagnose(self, id_: int) -> None:
         known = names(self.mode, self.options.layers)
