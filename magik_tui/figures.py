@@ -91,8 +91,8 @@ def measure_of(metric: Metric, *, local: bool) -> Measure:
 class Figures:
     """Numbers of one measure, as `Table` holds those of the cosine: `columns[s]` is None until sample `s` is measured.
 
-    `levels` are per row: of a difference, steps; None where there is no worst value. `partners` says for a difference which rows the other
-    run has, too.
+    `levels` are per row: of a difference, the louder step of worst and mean; None where there is no value. `partners` says for a
+    difference which rows the other run has, too.
     """
 
     measure: Measure
@@ -213,8 +213,15 @@ def differences(now: Figures, then: Figures, table: Table, before: Table) -> Fig
         None if column is None else _changes(column, samples.get(name), at) for name, column in zip(table.samples, now.columns, strict=True)
     )
     worst, mean = _changes(now.worst, then.worst, at), _changes(now.mean, then.mean, at)
-    levels = tuple(None if value is None else now.measure.step(value) for value in worst)
+    steps = [[now.measure.step(v) for v in pair if v is not None] for pair in zip(worst, mean, strict=True)]
+    levels = tuple(map(loudest, steps))
     return Figures(now.measure, columns, worst, mean, levels, True, tuple(place is not None for place in at))
+
+
+def loudest(steps: Sequence[int]) -> int | None:
+    """Return the step that is to be seen of several: the most negative one, or where nothing became worse the most positive one."""
+    low = min(steps, default=None)
+    return low if low is None or low < 0 else max(steps)
 
 
 def _changes(now: Column, then: Column | None, at: Sequence[int | None]) -> Column:
@@ -230,6 +237,5 @@ def map_levels(levels: Sequence[int | None], slots: int, *, difference: bool) ->
     found: list[int | None] = []
     for slot in range(slots):
         part = [v for v in levels[slot * len(levels) // slots : (slot + 1) * len(levels) // slots] if v is not None]
-        low = min(part, default=None)
-        found.append(low if difference and low is not None and low < 0 else max(part, default=None))
+        found.append(loudest(part) if difference else max(part, default=None))
     return tuple(found)

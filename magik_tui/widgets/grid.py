@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from magik_tui.figures import BAD_LEVEL, COSINE, Figures, figures
+from magik_tui.figures import BAD_LEVEL, BAD_STEP, COSINE, Figures, figures
 from magik_tui.figuretext import long, number, short
 from magik_tui.levels import GLYPHS, NOTHING
 from magik_tui.table import Table
@@ -118,7 +118,7 @@ def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, st
     row, bad = table.rows[index], shown.bad(index)
     base: Role = "cursor" if selected else "dim" if stale else "text"
     mark = f"{'>' if selected else ' '}{'x' if bad else ' '} "
-    judged: Role = base if selected or stale else _verdict(shown, index)
+    judged, of_worst, of_mean = (base,) * 3 if selected or stale else _verdicts(shown, index, base)
     room = grid.places + 2
     line: Line = (
         (mark, base if selected else judged),
@@ -130,18 +130,26 @@ def row_line(table: Table, index: int, grid: Grid, *, selected: bool = False, st
         return (*line, (fit(ALONE, 2 * (room + 1) + grid.cell * (grid.last - grid.first)), "dim"))
     return (
         *line,
-        (f"{fit(number(shown, shown.worst[index], grid.places), room, right=True)} ", judged),
-        (f"{fit(number(shown, shown.mean[index], grid.places), room, right=True)} ", base),
+        (f"{fit(number(shown, shown.worst[index], grid.places), room, right=True)} ", of_worst),
+        (f"{fit(number(shown, shown.mean[index], grid.places), room, right=True)} ", of_mean),
         *(_cell(shown, index, sample, grid.cell) for sample in range(grid.first, grid.last)),
     )
 
 
-def _verdict(shown: Figures, index: int) -> Role:
-    level = shown.levels[index]
+def _verdicts(shown: Figures, index: int, base: Role) -> tuple[Role, Role, Role]:
+    """Return the roles of a row's mark, of its worst number and of its mean, which is judged in a difference only."""
+    whole = _verdict(shown, shown.levels[index])
+    if not shown.difference:
+        return whole, whole, base
+    worst, mean = (None if value is None else shown.level(value) for value in (shown.worst[index], shown.mean[index]))
+    return whole, _verdict(shown, worst), _verdict(shown, mean)
+
+
+def _verdict(shown: Figures, level: int | None) -> Role:
     if level is None:
         return "text"
     if shown.difference:
-        return "bad" if shown.bad(index) else "warn" if level < 0 else "good" if level else "text"
+        return "bad" if level <= BAD_STEP else "warn" if level < 0 else "good" if level else "text"
     return "bad" if level >= BAD_LEVEL else "warn" if level == BAD_LEVEL - 1 else "good"
 
 

@@ -304,6 +304,8 @@ def test_a_difference_has_sign_and_digits_and_says_what_it_cannot_compare(state:
     roles = [role for _, role in row_line(seen.table, 7, lay_out(extent(seen.table), 79, 0), shown=shown)][-12:]
     assert set(roles) == {"worse3"}
     assert view(seen).bad == {7}
+    fell = msgspec.structs.replace(earlier.nodes[9], cosine_avg=(earlier.nodes[9].cosine_avg or 0) + 0.03)
+    assert view(with_run(state, wire.Document((*earlier.nodes[:9], fell, *earlier.nodes[10:])))).bad == {7, 9}  # a mean that fell, too
     assert after(seen, BadMoved(1)).cursor == 7
     better = after(seen, FilterTyped("worst>-0.01"), BadMoved(1))
     assert better.note is not None

@@ -17,7 +17,7 @@ from magik_tui import opening
 from magik_tui.core import State
 from magik_tui.core.detail import Details
 from magik_tui.core.places import Places
-from magik_tui.core.requests import heavy_at_work
+from magik_tui.core.requests import Requests, heavy_at_work
 from magik_tui.details import columns
 from magik_tui.opening import Wishes
 
@@ -32,6 +32,8 @@ CASES: dict[str, tuple[list[str], Wishes]] = {
     "palette": (["colon", *"layout"], Wishes()),
     "single": (["j"], Wishes(layout="single")),
     "low-bandwidth": (["j"], Wishes(low_bandwidth=True)),
+    "heat-filter": (["slash", *"cos", "less_than_sign", *"0.98", "enter", "s", "m", "g"], Wishes()),
+    "heat-difference": (["d", "enter", "n"], Wishes()),
     "diagnose": (["8", "d", "j"], Wishes()),
     "diagnose-fix": (["8", "d", "n", "enter"], Wishes()),
 }
@@ -64,8 +66,8 @@ def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypa
                 for key in keys:
                     await pilot.press(key)
                     await pilot.pause()
-                    if case in MORE:
-                        await app.until(lambda s: heavy_at_work(s) is None)
+                    if case in MORE or case == "heat-difference":
+                        await app.until(lambda s: heavy_at_work(s) is None and not any(r.do == "runs" for r in s.of(Requests).open))
                         await pilot.pause()
                 await app.until(lambda s: closely(app, s))
                 await pilot.pause()
