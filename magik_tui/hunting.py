@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from magik_tui.core import State
-from magik_tui.core.hunt import Answered, Asking, Bisection
+from magik_tui.core.hunt import Answered, Asking, Bisection, Evidence, Mark, kinds, marks
+from magik_tui.sheets import Cell, Sheet
 from magik_tui.text import clean, cut, elide, fixed, short
 from magik_tui.widgets.ink import Line, Role
 
@@ -112,3 +113,24 @@ def verdict_lines(mine: Bisection, width: int) -> list[tuple[str, Role]]:
     rest = f"+{len(found.culprits) - len(shown)} below; " if len(found.culprits) > len(shown) else ""
     advice = f"{rest}a writes them to magik.cfg, s keeps them in float, b gives them {RAISED} bits"
     return [*lines, *odd, (advice, "dim"), log]
+
+
+WORDS: dict[Mark, str] = {"skip": "skipped"}  # marks that are called otherwise
+
+
+def hunt_sheet(state: State) -> Sheet:
+    """Return the operator types and the operators with what is known of each, and the evidence against the culprits."""
+    mine, known = state.of(Bisection), marks(state)
+    types = kinds(state, known)
+    proofs = {culprit.name: culprit.evidence for culprit in mine.verdict.culprits} if mine.verdict is not None else {}
+    heads = ("operator", "type", "state", "held to be", "mean cosine", "local cosine", "quantized again", "local error")
+    rows: list[tuple[Cell, ...]] = [
+        (f"all {kind.name}", kind.name, WORDS.get(kind.mark, kind.mark), mine.priors.types.get(kind.name), None, None, None, None)
+        for kind in types
+    ]
+    for index, (row, mark) in enumerate(zip(state.table.rows, known, strict=True)):
+        proof, held = proofs.get(row.name, Evidence()), mine.priors.nodes.get(row.name)
+        figures = (state.table.mean(index), row.local_cosine, proof.before, proof.local_error)
+        rows.append((row.name, row.op, WORDS.get(mark, mark), held, *figures))
+    cursor = len(types) + state.cursor if mine.place is None or not types else min(mine.place, len(types) - 1)
+    return Sheet(heads, tuple(rows), cursor, 2, frozenset((4, 5)), _goal(mine))

@@ -12,8 +12,9 @@ from magik_tui.core.bisect import BisectAsked, CulpritsApplied, CulpritsTaken, J
 from magik_tui.core.byhand import BisectMoved, LogEditAsked, ReplayAsked, RowMarked, StepAsked, StepMarked, StepsUndone
 from magik_tui.core.hunt import Bisection, Kind, Mark, kinds, marks
 from magik_tui.core.twin import twin
-from magik_tui.hunting import HEAD, RAISED, head_lines
+from magik_tui.hunting import HEAD, RAISED, head_lines, hunt_sheet
 from magik_tui.panes.base import LayerPane
+from magik_tui.sheets import Sheet
 from magik_tui.text import clean, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
@@ -139,6 +140,10 @@ class BisectPane(LayerPane):
         if id_ == "bisect.undo":
             return "" if mine.steps else "there is no step to take back"
         return super().why_not(id_, state)
+
+    def sheet(self, state: State) -> Sheet | None:
+        """Return the types and operators with what is known of each."""
+        return hunt_sheet(state)
 
     def line(self, state: State) -> str:
         """Return the command line of the search."""

@@ -28,8 +28,9 @@ from magik_tui.core.byhand import (
     StepsUndone,
     under_cursor,
 )
-from magik_tui.core.hunt import Answered, Asking, Bisection, Culprit, Priors, Verdict, kinds, marks
+from magik_tui.core.hunt import Answered, Asking, Bisection, Culprit, Evidence, Priors, Verdict, kinds, marks
 from magik_tui.core.live import Choice, Live
+from magik_tui.sheets import as_csv
 from magik_tui.table import from_layers
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
@@ -332,6 +333,16 @@ def test_another_goal_is_another_search() -> None:
     assert asked_of(effects) == {"do": "bisect", "metric": "python3 judge.py", "fresh": False}
     state, _ = update(state, MetricAsked())
     assert state.of(Bisection).metric == "cosine_avg"
+
+
+def test_its_table_has_states_and_evidence() -> None:
+    verdict = Verdict(culprits=(Culprit("b", "Add", Evidence(0.9, 0.992, 0.02)),))
+    sheet = hunting.hunt_sheet(opened(states="~x+-", verdict=verdict, priors=Priors(nodes={"c": "good"}), place=1))
+    assert sheet.rows[sheet.row][:3] == ("all Add", "Add", "bad")
+    assert [row[0] for row in sheet.rows] == ["all Conv2D", "all Add", "a", "b", "c", "d"]
+    assert [row[2] for row in sheet.rows] == ["skipped", "bad", "skipped", "bad", "good", "float"]
+    assert (sheet.rows[3][-2:], sheet.rows[4][3]) == ((0.9, 0.02), "good")
+    assert as_csv(sheet).splitlines()[4] == "b,Add,bad,,,,0.9,0.02"
 
 
 def test_culprits_are_written_whatever_else_is_planned() -> None:
