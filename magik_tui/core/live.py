@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ __all__ = ["NOTHING", "Choice", "Live", "Plan", "PlanReset", "PlanSet", "PlanTak
 DEATHS = 3  # times that the engine may die in a row before it is not started again by itself
 UNDONE = 200  # plans that can be taken back
 LABEL = "live"
+ON_DISK = "changed on disk: "
+SAID = 3  # files that are named
 WATCHING = 0  # the id of the one request that is never answered; others count from 1
 WATCH = ev.Send({"id": WATCHING, "do": "watch"})
 
@@ -51,7 +54,7 @@ class Live:
     """The slice of this room.
 
     `plan` holds what was changed by layer, `undo` and `redo` earlier and later ones; `auto` says that changes run at once. `wanted` says
-    that the table is older than the plan or the files; `job` is the request at work, None where none is.
+    that the table is older than the plan or the files; `job` is the request at work, None where none is; `samples` are those it measures.
     """
 
     plan: Plan = field(default_factory=dict)
@@ -60,6 +63,7 @@ class Live:
     auto: bool = True
     wanted: bool = False
     job: int | None = None
+    samples: tuple[str, ...] | None = None
     recomputed: int | None = None
     seconds: float = 0.0
     deaths: int = 0
@@ -150,11 +154,20 @@ def _asked(state: State, event: LiveAsked) -> Step:
 
 @on(FilesChanged)
 def _files(state: State, event: FilesChanged) -> Step:
-    state, effects = _want(state)
+    state, effects = _want(_told(state, event.what))
     more: tuple[ev.Event, ...] = (ConfigChanged(),) if event.what.config else ()
     if event.what.config or event.what.pictures:
         more += (DataChanged(),)
     return state, (*effects, *more)
+
+
+def _told(state: State, what: Changed) -> State:
+    """Say which files changed, where nothing else is being said."""
+    if state.note is not None and not state.note.text.startswith(ON_DISK):
+        return state
+    names = [PurePath(file).name for file in (*what.config, *what.bits, *what.model, *what.pictures)]
+    more = f" and {len(names) - SAID} more" if len(names) > SAID else ""
+    return state.noted("info", f"{ON_DISK}{', '.join(names[:SAID])}{more}")
 
 
 @offers
@@ -191,9 +204,14 @@ def _send(state: State) -> Step:
 
 def _done(state: State, reply: Reply) -> Step:
     live = state.of(Live)
-    if reply.request.id != live.job or not (reply.done or reply.failed):
+    if reply.request.id != live.job:
         return state, ()
-    live = replace(live, job=None)
+    if isinstance(reply.said, wire.Layers):
+        return state.put(replace(live, samples=reply.said.samples)), ()
+    if not (reply.done or reply.failed):
+        return state, ()
+    samples = state.table.samples if live.samples is None else live.samples
+    live = replace(live, job=None, samples=None)
     if reply.failed:
         state = replace(state.put(live), stale=bool(state.table.rows))
         if state.worker == "off":
@@ -208,7 +226,7 @@ def _done(state: State, reply: Reply) -> Step:
     state = state.put(replace(live, recomputed=len(document.recomputed), seconds=seconds, deaths=0))
     if live.wanted and live.auto:
         return _send(state)
-    state = shown(state, tb.from_document(document, state.table.samples))
+    state = shown(state, tb.from_document(document, samples))
     note = state.note if state.note is not None and state.note.level == "error" and not live.wanted else None
     state = replace(
         state, stale=live.wanted, kept=state.table, outputs=document.outputs, soc=document.soc, note=None if note else state.note

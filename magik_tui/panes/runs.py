@@ -96,7 +96,7 @@ class RunsPane(ListPane):
                 tooltip="Compare this run with the marked one, or with the table"),
         Binding("space", "mark", "mark", id="runs.mark", tooltip="Mark this run: others are compared with it"),
         Binding("u", "restore", "restore", id="runs.restore", tooltip="Make files and plan what they were for this run"),
-        Binding("U", "back", id="runs.restore_back", show=False, tooltip="Take the last restoring back, or do it again"),
+        Binding("U", "back", "back", id="runs.restore_back", show=False, tooltip="Take the last restoring back, or do it again"),
         Binding("t", "note", "note", id="runs.note", tooltip="Write a note to this run"),
         Binding("D", "forget", id="runs.forget", show=False, tooltip="Delete this run from the history"),
         *walk_keys("run"),

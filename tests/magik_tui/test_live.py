@@ -135,3 +135,24 @@ def test_esc_stops_it_and_says_so(document: MakeDocument) -> None:
     assert [s["do"] for s in sent] == ["cancel"]
     state, sent = play(state, wire.Error("Cancelled", id=2))
     assert (sent, state.stale) == ([], True)
+
+
+def test_a_sample_that_is_gone_takes_its_column_along(document: MakeDocument) -> None:
+    state, _ = play(ready(document), wire.News("changed", 0, {"pictures": ["a/cat_011.jpg", "b", "c", "d"]}))
+    assert state.note is not None
+    assert state.note.text == "changed on disk: cat_011.jpg, b, c and 1 more"
+    fewer = document(samples=11)
+    names = tuple(f"cat_{i:03d}.jpg" for i in range(11))
+    state, _ = play(state, wire.Layers(fewer.nodes, names, id=state.of(Live).job), result(state, fewer))
+    assert (state.table.samples, len(state.table.columns)) == (names, 11)
+    unread = (*names, "cat_999.jpg")  # one that cannot be read keeps its place
+    state, _ = play(state, bits(12))
+    state, _ = play(state, wire.Layers(fewer.nodes, unread, id=state.of(Live).job), result(state, fewer))
+    assert state.table.samples == unread
+
+
+def test_what_somebody_changed_does_not_hide_what_went_wrong(document: MakeDocument) -> None:
+    state = ready(document).noted("error", "no space left")
+    state, _ = play(state, wire.News("changed", 0, {"config": ["magik.cfg"]}))
+    assert state.note is not None
+    assert state.note.text == "no space left"
