@@ -11,6 +11,7 @@ import msgspec
 from engine.errors import ConfigError
 from magik_tui import events as ev
 from magik_tui import wire
+from magik_tui.core.asking import Choice as Offer
 from magik_tui.core.asking import Prompt
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on, walked
@@ -24,6 +25,14 @@ class Text(msgspec.Struct, frozen=True):
     path: str = ""
     text: str = ""
     version: str = ""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A draft that was not saved, the variant it is of, and the version of the file that it was made from."""
+
+    text: str
+    version: str = ""
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,8 @@ class ConfigFile:
     """The slice of this room.
 
     `saved` is the file as it was read last, None before; `draft` what the editor holds. `pushed` counts the drafts that did not come from
-    the editor itself (read anew, set by the form): the editor takes
-    those over. `conflict` says that somebody else wrote the file since it was read.
+    the editor itself (read anew, set by the form): the editor takes those over. `theirs` is what somebody else wrote over the file that was
+    read, while the draft is not saved. `kept` is a draft that an earlier session left, until the file is read.
     """
 
     saved: Text | None = None
@@ -50,10 +59,15 @@ class ConfigFile:
     pushed: int = 0
     mistakes: tuple[Mistake, ...] = ()
     asked: bool = False
-    conflict: bool = False
+    theirs: Text | None = None
+    kept: Kept | None = None
     form: bool = False
     cursor: int = 0
-    variants: tuple[str, ...] = ()
+
+    @property
+    def conflict(self) -> bool:
+        """Whether somebody else wrote the file since it was read."""
+        return self.theirs is not None
 
     @property
     def dirty(self) -> bool:
@@ -78,10 +92,11 @@ class Taken(ev.Event, frozen=True):
 
 
 class KeyAsked(ev.Event, frozen=True):
-    """The user wants to type the value of a key, which is `value` now."""
+    """The user wants to give a key, which is `value` now, another one: of the legal ones where they are few, else (or `typed`) any."""
 
     key: str
     value: str
+    typed: bool = False
 
 
 class KeySet(ev.Event, frozen=True):
@@ -92,7 +107,13 @@ class KeySet(ev.Event, frozen=True):
 
 
 class SaveAsked(ev.Event, frozen=True):
-    """The draft is to be written; after a conflict a second time writes over what somebody else did."""
+    """The draft is to be written; what somebody else wrote meanwhile is not written over without asking."""
+
+
+class WriteOver(ev.Event, frozen=True):
+    """The draft is to be written over the file of this version: the user is sure."""
+
+    version: str
 
 
 class RereadAsked(ev.Event, frozen=True):
@@ -100,7 +121,7 @@ class RereadAsked(ev.Event, frozen=True):
 
 
 class ConfigChanged(ev.Event, frozen=True):
-    """The file changed on disk; an untouched draft follows it."""
+    """The file changed on disk; an untouched draft follows it, another is kept and told."""
 
 
 class FormAsked(ev.Event, frozen=True):
@@ -114,20 +135,17 @@ class KeyMoved(ev.Event, frozen=True):
     to: int | None = None
 
 
-class VariantAsked(ev.Event, frozen=True):
-    """The next variant of the project (T40, T41, ...) is to be worked on."""
-
-    now: float
-
-
 class EditorAsked(ev.Event, frozen=True):
-    """The draft is to be edited in $EDITOR."""
+    """The draft is to be edited in $EDITOR, from a line on that counts from 1."""
+
+    line: int = 1
 
 
 class OpenEditor(ev.Effect, frozen=True):
-    """Suspend the screen and edit `text` in $EDITOR; `Taken` follows."""
+    """Suspend the screen and edit `text` in $EDITOR, with the cursor on `line`; `Taken` follows."""
 
     text: str
+    line: int = 1
 
 
 def mistakes_of(text: str) -> tuple[Mistake, ...]:
@@ -135,11 +153,35 @@ def mistakes_of(text: str) -> tuple[Mistake, ...]:
     from engine.config import parse_config
 
     try:
-        _, warnings = parse_config(text, file=FILE)
+        config, warnings = parse_config(text, file=FILE)
     except ConfigError as error:
         said = f"{error.message} ({error.hint})" if error.hint else error.message
         return (Mistake("error", error.line, error.column, said),)
-    return tuple(Mistake("warning", w.line, w.column, w.message) for w in warnings)
+    odd = tuple(Mistake("warning", w.line, w.column, w.message) for w in warnings)
+    return (*_illegal(text, config.soc, config.quant_feature_bit, config.quant_weight_bit), *odd)
+
+
+def _illegal(text: str, soc: str, feature: int, weight: int) -> tuple[Mistake, ...]:
+    """Return the widths that the chip does not have."""
+    from engine.socs import illegal
+
+    found = (("QUANT_FEATURE_BIT", illegal(soc, "feature", feature)), ("QUANT_WEIGHT_BIT", illegal(soc, "weight", weight)))
+    return tuple(Mistake("error", *place_of(text, key), f"{key}: {wrong}") for key, wrong in found if wrong)
+
+
+def place_of(text: str, key: str) -> tuple[int, int]:
+    """Return the line and column of a key's value, both counted from 1; of one that the text does not have, of the text's end."""
+    from engine.config_schema import find_key
+    from engine.jsontext import Object, Source, read_json
+
+    source = Source(text, FILE)
+    try:
+        top = read_json(source)
+    except ConfigError as error:
+        return error.line, error.column
+    members = top.value.members if isinstance(top.value, Object) else ()
+    found = [m.value.offset for m in members if (known := find_key(m.key)) is not None and known.name == key]
+    return source.place(found[-1] if found else len(text.rstrip()))
 
 
 def with_key(text: str, key: str, value: str) -> str:
@@ -156,7 +198,8 @@ def with_key(text: str, key: str, value: str) -> str:
     return set_keys(Source(text, FILE), {key: wanted})
 
 
-def _read(state: State) -> Step:
+def read_config(state: State) -> Step:
+    """Read the file; what was edited is dropped."""
     state = state.put(replace(state.of(ConfigFile), asked=True))
     return ask(state, "read", {"file": "config"}, then=_was_read, value=Text, label="reading magik.cfg")
 
@@ -164,8 +207,12 @@ def _read(state: State) -> Step:
 def _was_read(state: State, reply: Reply) -> Step:
     mine = replace(state.of(ConfigFile), asked=False)
     if reply.done:
-        text = reply.said.text
-        return state.put(replace(_drafted(mine, text), saved=reply.said, pushed=mine.pushed + 1, conflict=False)), ()
+        text, kept = reply.said.text, mine.kept
+        if kept is not None and kept.variant == state.variant and kept.text != text:
+            mine = replace(_drafted(mine, kept.text), saved=reply.said, pushed=mine.pushed + 1, kept=None)
+            state = state.noted("warning", "this edit of magik.cfg was left unsaved: s saves it, R reads the file instead")
+            return state.put(replace(mine, theirs=reply.said if reply.said.version != kept.version else None)), ()
+        return state.put(replace(_drafted(mine, text), saved=reply.said, pushed=mine.pushed + 1, theirs=None)), ()
     return (state.put(mine).noted("error", reply.error) if reply.failed else state), ()
 
 
@@ -176,7 +223,7 @@ def _drafted(mine: ConfigFile, text: str) -> ConfigFile:
 @on(ConfigSeen)
 def _seen(state: State, event: ConfigSeen) -> Step:
     mine = state.of(ConfigFile)
-    return (state, ()) if mine.asked or mine.saved is not None else _read(state)
+    return (state, ()) if mine.asked or mine.saved is not None else read_config(state)
 
 
 @on(Drafted)
@@ -193,7 +240,31 @@ def _taken(state: State, event: Taken) -> Step:
 
 @on(KeyAsked)
 def _key_asked(state: State, event: KeyAsked) -> Step:
-    return state, (Prompt(f"{event.key}, as JSON; empty takes it out of the file", lambda text: KeySet(event.key, text), event.value),)
+    typed = Prompt(f"{event.key}, as JSON; empty takes it out of the file", lambda text: KeySet(event.key, text), event.value)
+    legal = () if event.typed else legal_values(event.key, state.soc)
+    if not legal:
+        return state, (typed,)
+    offers = [Offer(value, KeySet(event.key, value), "now" if value == event.value else "", id=value.strip('"')) for value in legal]
+    more = (
+        Offer("take it out of the file: the default", KeySet(event.key, ""), id="default"),
+        Offer("type another value", KeyAsked(event.key, event.value, typed=True), id="other"),
+    )
+    return state, (Prompt(f"{event.key}: what is legal; type a part of it, Enter takes it", lambda event: event, choices=(*offers, *more)),)
+
+
+def legal_values(name: str, soc: str) -> tuple[str, ...]:
+    """Return the values of a key as JSON where there are but a few, () where anything of its type is; widths are those of the chip."""
+    from engine.config_schema import BY_NAME
+    from engine.socs import profiles
+
+    key, chip = BY_NAME[name], profiles().get(soc)
+    if key.kind == "flag":
+        return ("true", "false")
+    if key.kind == "choice":
+        return tuple(json.dumps(word) for word in key.choices)
+    if chip is not None and name in ("QUANT_FEATURE_BIT", "QUANT_WEIGHT_BIT"):
+        return tuple(map(str, chip.feature_bits if name == "QUANT_FEATURE_BIT" else chip.weight_bits))
+    return ()
 
 
 @on(KeySet)
@@ -211,49 +282,75 @@ def _save(state: State, event: SaveAsked) -> Step:
     mine = state.of(ConfigFile)
     if mine.saved is None:
         return state, ()
-    if not mine.dirty and not mine.conflict:
+    if mine.theirs is not None:
+        choices = (
+            Offer("leave everything as it is", None, "l"),
+            Offer("write this over it", WriteOver(mine.theirs.version), "o"),
+            Offer("read it, and drop what was edited here (u brings that back)", RereadAsked(), "r"),
+        )
+        return state, (Prompt("magik.cfg was changed by somebody else", lambda event: event, choices=choices, letters=True),)
+    if not mine.dirty:
         return state.noted("info", "magik.cfg is saved already"), ()
+    return _write(state, mine.saved.version)
+
+
+@on(WriteOver)
+def _write_over(state: State, event: WriteOver) -> Step:
+    return _write(state, event.version)
+
+
+def _write(state: State, version: str) -> Step:
+    mine = state.of(ConfigFile)
     wrong = next((m for m in mine.mistakes if m.level == "error"), None)
-    if mine.conflict:
-        return ask(state, "read", {"file": "config"}, then=_over, value=Text, tag=mine.draft, label="saving magik.cfg")
-    state, effects = _write(state, mine.draft, mine.saved.version)
-    return (state.noted("warning", f"saved as it is, but line {wrong.line}: {wrong.text}") if wrong else state), effects
-
-
-def _over(state: State, reply: Reply) -> Step:
-    """Write over what is there now."""
-    if reply.failed:
-        return state.noted("error", reply.error), ()
-    return _write(state, reply.request.tag, reply.said.version) if reply.done else (state, ())
-
-
-def _write(state: State, text: str, version: str) -> Step:
-    return ask(state, "write", {"file": "config", "text": text, "version": version}, then=_written, value=Text, tag=text, label="saving")
+    if wrong:
+        state = state.noted("warning", f"saved as it is, but line {wrong.line}: {wrong.text}")
+    fields = {"file": "config", "text": mine.draft, "version": version}
+    return ask(state, "write", fields, then=_written, value=Text, tag=mine.draft, label="saving")
 
 
 def _written(state: State, reply: Reply) -> Step:
     mine = state.of(ConfigFile)
     if reply.done:
-        said = replace(mine, saved=Text(reply.said.path, reply.request.tag, reply.said.version), conflict=False)
+        said = replace(mine, saved=Text(reply.said.path, reply.request.tag, reply.said.version), theirs=None)
         known = state.note is not None and state.note.level == "warning"
         return (state.put(said) if known else state.put(said).noted("info", f"saved {reply.said.path}")), ()
     if not reply.failed:
         return state, ()
     if isinstance(reply.said, wire.Error) and reply.said.kind == "Conflict":
-        text = "magik.cfg was changed by somebody else meanwhile: save again to write over it, or read it again and lose the edit"
-        return state.put(replace(mine, conflict=True)).noted("warning", text), ()
+        return _compare(state)
     return state.noted("error", reply.error), ()
+
+
+def _compare(state: State) -> Step:
+    """Look at what stands in the file now: the draft is not that of it."""
+    return ask(state, "read", {"file": "config"}, then=_compared, value=Text, label="reading magik.cfg")
+
+
+def _compared(state: State, reply: Reply) -> Step:
+    if reply.failed:
+        return state.noted("error", reply.error), ()
+    mine, theirs = state.of(ConfigFile), reply.said
+    if not reply.done or mine.saved is None:
+        return state, ()
+    if theirs.text in (mine.saved.text, mine.draft):  # as it was, or the same edit: nothing is in the way
+        return state.put(replace(mine, saved=theirs, theirs=None)), ()
+    if not mine.dirty:
+        return read_config(state)
+    text = "magik.cfg changed on disk while it is edited: s asks what to do"
+    return state.put(replace(mine, theirs=theirs)).noted("warning", text), ()
 
 
 @on(RereadAsked)
 def _reread(state: State, event: RereadAsked) -> Step:
-    return _read(state)
+    return read_config(state)
 
 
 @on(ConfigChanged)
 def _changed(state: State, event: ConfigChanged) -> Step:
     mine = state.of(ConfigFile)
-    return _read(state) if mine.saved is not None and not mine.dirty and not mine.asked else (state, ())
+    if mine.saved is None or mine.asked:
+        return state, ()
+    return _compare(state) if mine.dirty else read_config(state)
 
 
 @on(FormAsked)
@@ -270,34 +367,7 @@ def _moved(state: State, event: KeyMoved) -> Step:
     return state.put(replace(mine, cursor=walked(mine.cursor, len(SCHEMA), event.by, event.to))), ()
 
 
-@on(wire.Hello)
-def _hello(state: State, said: wire.Hello) -> Step:
-    return state.put(replace(state.of(ConfigFile), variants=said.variants)), ()
-
-
-@on(VariantAsked)
-def _variant(state: State, event: VariantAsked) -> Step:
-    names = state.of(ConfigFile).variants
-    if len(names) < 2:
-        return state.noted("info", "the project has one variant only"), ()
-    if state.of(ConfigFile).dirty:
-        return state.noted("warning", "magik.cfg is edited and not saved: save it, or read it again, then change the variant"), ()
-    following = names[(names.index(state.variant) + 1) % len(names)] if state.variant in names else names[0]
-    return ask(state, "variant", {"name": following}, then=_other, tag=event.now, label=f"variant {following}")
-
-
-def _other(state: State, reply: Reply) -> Step:
-    if reply.failed:
-        return state.noted("error", reply.error), ()
-    if not reply.done:
-        return state, ()
-    said = reply.said
-    state = replace(state, variant=said.get("variant"), soc=said.get("soc", ""), model=said.get("model", state.model))
-    state, effects = _read(state)
-    return state, (*effects, ev.RunAsked(reply.request.tag))
-
-
 @on(EditorAsked)
 def _editor(state: State, event: EditorAsked) -> Step:
     mine = state.of(ConfigFile)
-    return (state, ()) if mine.saved is None else (state, (OpenEditor(mine.draft),))
+    return (state, ()) if mine.saved is None else (state, (OpenEditor(mine.draft, event.line),))

@@ -114,6 +114,13 @@ def ask(
     return flush(state)
 
 
+def ask_first(state: State, do: str, fields: Mapping[str, Any], *, then: Then) -> Step:
+    """Ask a worker that has just said hello for what has to come before all that waits for it to be ready."""
+    request = Request(state.last_id + 1, do, fields, then, label=do, sent=True)
+    state = replace(_with(state, (*state.of(Requests).open, request)), last_id=request.id)
+    return state, (ev.Send({"id": request.id, "do": do, **fields}),)
+
+
 def last_request(state: State) -> Request | None:
     """Return the request that was asked for last, while it is open."""
     return next(iter(state.of(Requests).open[::-1]), None)

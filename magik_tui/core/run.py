@@ -10,7 +10,7 @@ from magik_tui import events as ev
 from magik_tui import table as tb
 from magik_tui import wire
 from magik_tui.core.places import PaneChosen, Places
-from magik_tui.core.requests import PATIENCE, flush, forget, heavy_at_work, stop_heavy
+from magik_tui.core.requests import PATIENCE, Reply, ask_first, flush, forget, heavy_at_work, stop_heavy
 from magik_tui.core.state import Note, State, Step, logged, on
 from magik_tui.core.twin import told, twin
 from magik_tui.table import Table
@@ -143,7 +143,8 @@ def shown(state: State, table: Table) -> State:
 
 @on(wire.Hello)
 def _hello(state: State, said: wire.Hello) -> Step:
-    variant = said.variant or state.variant
+    lost = state.variant if said.variant and state.variant != said.variant and state.variant in said.variants else None
+    variant = lost or said.variant or state.variant
     state = replace(
         state, worker="ready", variant=variant, project=said.project or state.project, model=said.model or state.model,
         soc=_set_soc(state.settings) or said.soc or state.soc,
@@ -151,7 +152,19 @@ def _hello(state: State, said: wire.Hello) -> Step:
     if said.protocol != PROTOCOL:
         text = f"The engine speaks protocol {said.protocol}, this workbench {PROTOCOL}: install both from one release."
         return replace(state, phase="failed", wanted=False, note=Note("error", text)), ()
+    if lost:  # a new process serves the variant that the command line names: before all else it is told which one is worked on
+        return ask_first(replace(state, worker="starting"), "variant", {"name": lost}, then=_told_variant)
     return _next(state)
+
+
+def _told_variant(state: State, reply: Reply) -> Step:
+    if reply.failed and state.worker != "starting":  # that process is gone, too
+        return state, ()
+    if reply.failed:
+        state = state.noted("error", reply.error)
+    elif reply.done:
+        state = replace(state, soc=_set_soc(state.settings) or reply.said.get("soc", ""), model=reply.said.get("model", state.model))
+    return _next(replace(state, worker="ready"))
 
 
 def _set_soc(settings: tuple[str, ...]) -> str:

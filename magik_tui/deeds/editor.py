@@ -25,10 +25,40 @@ def command() -> list[str]:
     return shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
 
 
+LINE = frozenset(
+    [
+        "vi",
+        "vim",
+        "nvim",
+        "view",
+        "nano",
+        "pico",
+        "emacs",
+        "emacsclient",
+        "micro",
+        "kak",
+        "joe",
+        "jed",
+        "mg",
+        "ne",
+        "mcedit",
+        "gedit",
+        "kate",
+    ]
+)
+"""Editors that take `+LINE` before the file."""
+
+
+def arguments(words: list[str], file: Path, line: int) -> list[str]:
+    """Return an editor's command line for a file, with the cursor on a line where the editor is known to take one."""
+    at = [f"+{line}"] if line > 1 and Path(words[0]).name in LINE else []
+    return [*words, *at, str(file)]
+
+
 @performs(OpenEditor)
 async def _open(app: Workbench, effect: OpenEditor) -> ev.Event | None:
     """Edit a copy: what the editor leaves becomes the draft, which is saved like any other."""
-    text = _edited(app, effect.text, "magik.cfg")
+    text = _edited(app, effect.text, "magik.cfg", effect.line)
     return None if text is None else Taken(text)
 
 
@@ -39,14 +69,14 @@ async def _log(app: Workbench, effect: EditLog) -> ev.Event | None:
     return None if text is None else LogEdited(text)
 
 
-def _edited(app: Workbench, before: str, name: str) -> str | None:
+def _edited(app: Workbench, before: str, name: str, line: int = 1) -> str | None:
     """Return what the user's editor makes of a text, None where it leaves it as it was, or cannot be opened."""
     with tempfile.TemporaryDirectory(prefix="magik-tui-") as folder:
         file = Path(folder) / name
         file.write_text(before, encoding="utf-8")
         try:
             with app.suspend():
-                done = subprocess.run([*command(), str(file)], check=False)
+                done = subprocess.run(arguments(command(), file, line), check=False)
         except (OSError, SuspendNotSupported) as error:
             app.notify(f"{shlex.join(command())} cannot be opened here: {error or 'this terminal cannot be given back'}", severity="error")
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -24,68 +25,20 @@ from magik_tui.core.config import (
     Mistake,
     RereadAsked,
     SaveAsked,
-    VariantAsked,
+    place_of,
 )
+from magik_tui.core.run import Told
+from magik_tui.core.twin import twin
+from magik_tui.core.variants import VariantAsked, Variants
 from magik_tui.panes.base import Pane
+from magik_tui.sheets import Sheet
 from magik_tui.text import clean, fit
+from magik_tui.widgets.form import Form, changed_settings, config_sheet, help_lines
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.jsonarea import JsonArea
 from magik_tui.widgets.rows import Rows
 
 FOOT = 3  # lines for a mistake, or for the help of a key
-
-
-class Form(Rows):
-    """Every key of magik.cfg with its value; the default where the file does not have it."""
-
-    def __init__(self) -> None:
-        super().__init__(id="config-form")
-        self._rows: tuple[tuple[str, str, bool], ...] = ()
-
-    def show(self, mine: ConfigFile) -> None:
-        """Draw the keys."""
-        self._rows, self.cursor = form_rows(mine.draft), mine.cursor
-        self.count = len(self._rows)
-        self.redraw()
-
-    def head(self) -> Line:
-        """Return the names of the columns."""
-        return ((fit("  key                      value", self.room), "head"),)
-
-    def row(self, index: int) -> Line:
-        """Return one key."""
-        key, value, given = self._rows[index]
-        role: Role = "cursor" if index == self.cursor else "text" if given else "dim"
-        return ((fit(f"{'*' if given else ' '} {key:<24} {clean(value)}", self.room), role),)
-
-    def key(self, index: int) -> tuple[str, str, bool]:
-        """Return the key of a row, its value as text, and whether the file has it."""
-        return self._rows[index]
-
-
-def form_rows(text: str) -> tuple[tuple[str, str, bool], ...]:
-    """Return (key, value as JSON, whether the file has it) for every key of the schema; a broken text gives the defaults."""
-    import json
-
-    from engine.config_schema import SCHEMA, find_key
-    from engine.errors import ConfigError
-    from engine.jsontext import Object, Source, read_json
-
-    given: dict[str, str] = {}
-    try:
-        top = read_json(Source(text, "magik.cfg"))
-        members = top.value.members if isinstance(top.value, Object) else ()
-    except ConfigError:
-        members = ()
-    for member in members:
-        found = find_key(member.key)
-        if found is not None:
-            given[found.name] = " ".join(text[member.value.offset : member.value.end].split())
-    rows = []
-    for key in SCHEMA:
-        default = "" if key.default is None else json.dumps(key.default)
-        rows.append((key.name, given.get(key.name, default), key.name in given))
-    return tuple(rows)
 
 
 class ConfigPane(Pane):
@@ -106,8 +59,9 @@ class ConfigPane(Pane):
         Binding("f", "form", "form", id="config.form", tooltip="The form instead of the text, or back"),
         Binding("u", "undo", "undo", id="config.undo", tooltip="Undo the last edit"),
         Binding("U", "redo", id="config.redo", show=False, tooltip="Redo it"),
-        Binding("v", "variant", "variant", id="config.variant", tooltip="The next variant (T40, T41, ...)"),
-        Binding("e", "editor", "$EDITOR", id="config.editor", tooltip="Edit it in $EDITOR"),
+        Binding("v", "variant", "variant", id="config.variant", tooltip="Another variant (T40, T41, ...)"),
+        Binding("e", "editor", "$EDITOR", id="config.editor", tooltip="Edit it in $EDITOR, from the line or key that one is at"),
+        Binding("n", "mistake", "mistake", id="config.mistake", show=False, tooltip="Go to the next mistake"),
         Binding("R", "reread", id="config.reread", show=False, tooltip="Read the file again and drop what was edited"),
         Binding("x", "unset", id="config.unset", show=False, tooltip="Take the key out of the file"),
         Binding("escape", "leave", id="config.leave", show=False, tooltip="Leave the text", priority=True),
@@ -134,11 +88,40 @@ class ConfigPane(Pane):
 
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done now."""
+        mine = state.of(ConfigFile)
+        mistake = ("config.mistake",) if mine.mistakes else ()
         return (
-            ("config.save", "config.edit", "config.form")
-            if state.of(ConfigFile).dirty
-            else ("config.edit", "config.form", "config.variant")
+            ("config.save", *mistake, "config.edit", "config.form")
+            if mine.dirty
+            else (*mistake, "config.edit", "config.form", "config.variant")
         )
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key can do nothing now."""
+        mine = state.of(ConfigFile)
+        if mine.saved is None and id_.startswith("config."):
+            return "magik.cfg is not read yet"
+        match id_:
+            case "config.save" | "config.save_while_editing":
+                return "" if mine.dirty or mine.conflict else "magik.cfg is saved already"
+            case "config.mistake":
+                return "" if mine.mistakes else "there is no mistake"
+            case "config.unset":
+                return "" if mine.form else "f shows the form, where keys are taken out"
+            case "config.variant":
+                return "" if len(state.of(Variants).names) > 1 else "the project has one variant only"
+        return ""
+
+    def sheet(self, state: State) -> Sheet | None:
+        """Return the form as a table."""
+        mine = state.of(ConfigFile)
+        return config_sheet(state) if mine.saved is not None else None
+
+    def line(self, state: State) -> str:
+        """Return the command line that runs what is edited here, saved or not."""
+        mine = state.of(ConfigFile)
+        edited = changed_settings(mine.saved.text, mine.draft) if mine.saved is not None and mine.dirty else ()
+        return twin(replace(state, settings=(*state.settings, *edited)), "run")
 
     def show(self, state: State) -> None:
         """Draw the file; the first time it is in sight it is read."""
@@ -164,7 +147,7 @@ class ConfigPane(Pane):
     def _foot(self, mine: ConfigFile, form: Form) -> tuple[Line, ...]:
         if mine.mistakes or not mine.form or not form.count:
             return mistake_lines(mine.mistakes, self.size.width)
-        return help_lines(form.key(mine.cursor)[0], self.size.width)
+        return help_lines(form.key(mine.cursor)[0], self.size.width, self.state.soc)
 
     def on_text_area_changed(self, message: TextArea.Changed) -> None:
         """Take what was typed."""
@@ -212,8 +195,25 @@ class ConfigPane(Pane):
         self.desk.dispatch(VariantAsked(self.desk.clock()))
 
     def action_editor(self) -> None:
-        """Edit it in the user's editor."""
-        self.desk.dispatch(EditorAsked())
+        """Edit it in the user's editor, from where one is."""
+        mine = self.state.of(ConfigFile)
+        area = self.query_one(JsonArea)
+        shown = area.cursor_location[0] if area.has_focus else area.scroll_offset.y
+        line = place_of(mine.draft, self.query_one(Form).key(mine.cursor)[0])[0] if mine.form else shown + 1
+        self.desk.dispatch(EditorAsked(max(1, line)))
+
+    def action_mistake(self) -> None:
+        """Go to the next mistake, in the text."""
+        mine, area = self.state.of(ConfigFile), self.query_one(JsonArea)
+        places = [(m.line - 1, max(0, m.column - 1)) for m in mine.mistakes if m.line]
+        if not places:
+            self.desk.dispatch(Told("there is no mistake"))
+            return
+        place = next((each for each in places if each > area.cursor_location), places[0])
+        if mine.form:
+            self.desk.dispatch(FormAsked())
+        area.move_cursor(place)
+        area.focus()
 
     def action_reread(self) -> None:
         """Read the file again."""
@@ -248,7 +248,8 @@ def head_line(state: State, width: int) -> Line:
         return ((fit("Reading magik.cfg." if mine.asked else "", width), "dim"),)
     mark = "! changed on disk " if mine.conflict else "* not saved " if mine.dirty else ""
     stale = "  the table is older" if state.stale else ""
-    names = " ".join(f"[{n}]" if n == state.variant else n for n in map(clean, mine.variants)) if len(mine.variants) > 1 else ""
+    known = state.of(Variants).names
+    names = " ".join(f"[{n}]" if n == state.variant else n for n in map(clean, known)) if len(known) > 1 else ""
     return ((mark, "warn"), (fit(f"{clean(mine.saved.path)}{stale}  {names}", max(0, width - len(mark))), "strong"))
 
 
@@ -264,16 +265,6 @@ def mistake_lines(mistakes: tuple[Mistake, ...], width: int) -> tuple[Line, ...]
     if len(lines) > FOOT:
         lines = [*lines[: FOOT - 1], ((f"and {len(lines) - FOOT + 1} lines more", "dim"),)]
     return tuple(lines)
-
-
-def help_lines(name: str, width: int) -> tuple[Line, ...]:
-    """Return what a key means and what is legal."""
-    from engine.config_schema import BY_NAME
-
-    key = BY_NAME[name]
-    legal = f" One of {', '.join(key.choices)}." if key.choices else ""
-    limits = f" {key.low} to {key.high}." if key.low is not None and key.high is not None else ""
-    return tuple(((part, "text"),) for part in textwrap.wrap(f"{name}: {key.help}{legal}{limits}", max(20, width))[:FOOT])
 
 
 PANE = ConfigPane

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,29 @@ from textual.pilot import Pilot
 
 from magik_tui import wire
 from magik_tui.core import State, update
-from magik_tui.core.config import ConfigChanged, ConfigFile, Drafted, KeySet, SaveAsked, Text, VariantAsked, mistakes_of
-from magik_tui.panes.config import form_rows
+from magik_tui.core.asking import Prompt
+from magik_tui.core.config import (
+    ConfigChanged,
+    ConfigFile,
+    ConfigSeen,
+    Drafted,
+    EditorAsked,
+    Kept,
+    KeySet,
+    OpenEditor,
+    RereadAsked,
+    SaveAsked,
+    Taken,
+    Text,
+    WriteOver,
+    legal_values,
+    mistakes_of,
+    place_of,
+)
+from magik_tui.core.session import restored, saved
+from magik_tui.core.variants import VariantAsked
+from magik_tui.deeds import editor
+from magik_tui.widgets.form import config_sheet, form_rows
 from magik_tui.widgets.jsonarea import JsonArea, highlights
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
@@ -68,15 +90,46 @@ def test_the_form_sets_a_key_and_leaves_the_rest(watched: Any) -> None:
         await pilot.pause()
         text = "\n".join(app.text())
         assert '* SOC                      "T40"' in text
-        assert "SOC: The chip the model will run on. One of T40, T41, A1, X2500." in text
+        assert "SOC: word, one of T40, T41, A1, X2500. The chip the model will run on." in text
         await playing.opened(app, pilot, "enter")
-        await pilot.press(*["backspace"] * 5, *"T41", "enter", "s")
+        await pilot.pause()
+        assert '"X2500"' in "\n".join(app.text())
+        await pilot.press(*"t41", "enter", "s")
         state = await app.until(lambda s: '"T41"' in s.of(ConfigFile).saved.text)
         assert state.of(ConfigFile).saved.text.replace("T41", "T40").count('"MEAN": [127]') == 1
         await pilot.press("x")
         await app.until(lambda s: "SOC" not in s.of(ConfigFile).draft)
         await pilot.press("u")
         await app.until(lambda s: not s.of(ConfigFile).dirty)
+
+    live(watched("good"), talk)
+
+
+def test_any_value_is_typed_and_the_form_goes_to_its_mistake(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("f")
+        await playing.opened(app, pilot, "enter")
+        await pilot.press(*"another", "enter")
+        await pilot.pause()
+        await pilot.press(*["backspace"] * 5, *"T42", "enter")
+        state = await app.until(lambda s: '"T42"' in s.of(ConfigFile).draft)
+        assert [m.line for m in state.of(ConfigFile).mistakes] == [2]
+        await pilot.press("n")
+        await pilot.pause()
+        assert (app.focused.id, app.focused.cursor_location[0]) == ("config-text", 1)
+
+    live(watched("good"), talk, (120, 40))
+
+
+def test_the_form_as_a_table_and_the_edit_as_a_command_line(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        app.dispatch(KeySet("QUANT_FEATURE_BIT", "10"))
+        await pilot.press("dollar_sign")
+        state = await app.until(lambda s: s.note is not None)
+        assert state.note.text == "magik-tui run /home/me/resnet18 --variant t40 --set QUANT_FEATURE_BIT=10"
+        sheet = config_sheet(state)
+        row = next(row for row in sheet.rows if row[0] == "QUANT_FEATURE_BIT")
+        assert row[1:5] == ("10", "yes", "whole number, T40 has 4, 8, 10, 12; default 8", "8")
 
     live(watched("good"), talk)
 
@@ -105,7 +158,6 @@ def test_the_user_s_own_editor(watched: Any, monkeypatch: pytest.MonkeyPatch, tm
     script = tmp_path / "editor.py"
     script.write_text("import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text().replace('127', '128'))")
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
-    from magik_tui.deeds import editor
 
     class Suspends:
         def suspend(self) -> Any:
@@ -113,35 +165,86 @@ def test_the_user_s_own_editor(watched: Any, monkeypatch: pytest.MonkeyPatch, tm
 
             return contextlib.nullcontext()
 
-    from magik_tui.core.config import OpenEditor, Taken
-
     assert asyncio.run(editor._open(Suspends(), OpenEditor("[127]"))) == Taken("[128]")  # type: ignore[arg-type]
     state, _ = update(read(), Taken(TEXT.replace("127", "128")))
     assert state.of(ConfigFile).dirty
     assert state.of(ConfigFile).pushed == 1
 
 
-def test_a_conflict_is_told_and_saving_again_writes_over(layers: Any) -> None:
+def test_a_conflict_is_told_and_the_user_chooses(layers: Any) -> None:
     state, _ = update(read(), Drafted("{}"))
     state, effects = update(state, SaveAsked())
     assert effects[0].request["version"] == "1"
-    state, _ = update(state, wire.Error("Conflict", "changed", id=state.last_id))
+    state, effects = update(state, wire.Error("Conflict", "changed", id=state.last_id))
+    assert effects[0].request["do"] == "read"
+    state = answer(state, {"path": "p", "text": "[]", "version": "7"})
     assert state.of(ConfigFile).conflict
     assert state.of(ConfigFile).draft == "{}"
     state, effects = update(state, SaveAsked())
-    assert effects[0].request["do"] == "read"
-    state, effects = update(state, wire.Result({"path": "p", "text": "[]", "version": "7"}, id=state.last_id))
+    assert isinstance(effects[0], Prompt)
+    assert [choice.value for choice in effects[0].choices] == [None, WriteOver("7"), RereadAsked()]
+    state, effects = update(state, WriteOver("7"))
     assert (effects[0].request["text"], effects[0].request["version"]) == ("{}", "7")
     state = answer(state, {"path": "p", "version": "8"})
     assert not state.of(ConfigFile).conflict
     assert not state.of(ConfigFile).dirty
 
 
-def test_a_change_on_disk_is_followed_only_by_an_untouched_draft() -> None:
+def test_a_change_on_disk_is_followed_by_an_untouched_draft_and_told_to_another() -> None:
     _, effects = update(read(), ConfigChanged())
     assert [e.request["do"] for e in effects] == ["read"]
-    state, _ = update(read(), Drafted("{ }"))
-    assert update(state, ConfigChanged())[1] == ()
+    edited, _ = update(read(), Drafted("{ }"))
+    asked, effects = update(edited, ConfigChanged())
+    assert [e.request["do"] for e in effects] == ["read"]
+    state = answer(asked, {"path": "p", "text": TEXT, "version": "2"})  # touched only
+    assert (state.of(ConfigFile).conflict, state.of(ConfigFile).draft) == (False, "{ }")
+    state = answer(asked, {"path": "p", "text": "{ }", "version": "2"})  # the same edit
+    assert (state.of(ConfigFile).conflict, state.of(ConfigFile).dirty) == (False, False)
+    state = answer(asked, {"path": "p", "text": "[]", "version": "2"})
+    assert (state.of(ConfigFile).conflict, state.of(ConfigFile).draft) == (True, "{ }")
+    assert state.note is not None
+    assert "s asks what to do" in state.note.text
+
+
+def test_an_edit_outlives_the_session() -> None:
+    edited, _ = update(replace(read(), variant="a"), Drafted("{ }"))
+    again = restored(State("p", worker="ready", variant="a"), saved(edited))
+    assert again.of(ConfigFile).kept == Kept("{ }", "1", "a")
+    assert restored(State("p"), saved(again)).of(ConfigFile).kept == Kept("{ }", "1", "a")  # nobody looked at it
+    asked, _ = update(again, ConfigSeen())
+    state = answer(asked, {"path": "p", "text": TEXT, "version": "1"})
+    assert (state.of(ConfigFile).draft, state.of(ConfigFile).dirty, state.of(ConfigFile).conflict) == ("{ }", True, False)
+    state = answer(asked, {"path": "p", "text": "[]", "version": "2"})
+    assert (state.of(ConfigFile).draft, state.of(ConfigFile).conflict) == ("{ }", True)
+    other = answer(replace(asked, variant="b"), {"path": "p", "text": TEXT, "version": "1"})
+    assert not other.of(ConfigFile).dirty
+    assert "draft" not in saved(read())["draft"] or saved(read())["draft"]["draft"] is None
+
+
+def test_what_is_legal_for_a_key() -> None:
+    assert legal_values("QUANT_FEATURE_BIT", "T40") == ("4", "8", "10", "12")
+    assert legal_values("LOAD_OP_QUANT_BIT", "") == ("true", "false")
+    assert legal_values("QUANT_FEATURE_BIT", "") == legal_values("MEAN", "T40") == ()
+    (wrong,) = mistakes_of('{"SOC": "T40",\n "QUANT_FEATURE_BIT": 11}')
+    assert (wrong.level, wrong.line, wrong.column) == ("error", 2, 23)
+    assert "T40 has no 11-bit features" in wrong.text
+
+
+def test_the_editor_opens_at_the_line_of_the_key() -> None:
+    assert place_of(TEXT, "MEAN") == (3, 11)
+    assert place_of(TEXT, "NORMAL")[0] == 4
+    _, effects = update(read(), EditorAsked(3))
+    assert effects == (OpenEditor(TEXT, 3),)
+    assert editor.arguments(["/usr/bin/vim", "-n"], Path("f"), 3) == ["/usr/bin/vim", "-n", "+3", "f"]
+    assert editor.arguments(["code", "--wait"], Path("f"), 3) == ["code", "--wait", "f"]
+
+
+def test_of_several_variants_one_is_chosen() -> None:
+    state, _ = update(read(), wire.Hello(1, variants=("a", "b", "c"), variant="a"))
+    state, effects = update(state, VariantAsked(0.0))
+    assert [choice.value.name for choice in effects[0].choices] == ["b", "c"]
+    _, effects = update(state, VariantAsked(0.0, "c"))
+    assert effects[-1].request == {"id": state.last_id + 1, "do": "variant", "name": "c"}
 
 
 def test_a_value_that_makes_no_sense_changes_nothing() -> None:

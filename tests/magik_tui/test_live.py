@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from magik_tui import wire
 from magik_tui.core import State, update
 from magik_tui.core.config import ConfigFile, Text
 from magik_tui.core.live import WATCH, AutoToggled, Choice, Live, LiveAsked, PlanReset, PlanSet, UndoAsked
+from magik_tui.core.session import restored, saved
 
 HELLO = wire.Hello(1)
 MakeDocument = Callable[..., wire.Document]
@@ -156,3 +158,29 @@ def test_what_somebody_changed_does_not_hide_what_went_wrong(document: MakeDocum
     state, _ = play(state, wire.News("changed", 0, {"config": ["magik.cfg"]}))
     assert state.note is not None
     assert state.note.text == "no space left"
+
+
+def test_a_new_engine_is_told_first_which_variant_is_worked_on() -> None:
+    both = ("t40", "t41")
+    state, _ = play(State("p", variant="t41"), ev.Opened(0.0), wire.Hello(1, variant="t41", variants=both))
+    state, _ = play(state, ev.Exited("was killed (SIGKILL)"))
+    state, sent = play(state, wire.Hello(1, variant="t40", variants=both))
+    assert [s["do"] for s in sent] == ["variant", "watch"]
+    assert (state.variant, state.worker) == ("t41", "starting")
+    state, sent = play(state, wire.Result({"variant": "t41", "soc": "T41", "model": "m.onnx"}, id=sent[0]["id"]))
+    assert [s["do"] for s in sent] == ["run"]
+    assert (state.variant, state.soc, state.worker) == ("t41", "T41", "ready")
+
+
+def test_a_plan_outlives_the_session(document: MakeDocument) -> None:
+    hello = wire.Hello(1, variant="t40", variants=("t40", "t41"))
+    state, _ = play(replace(ready(document), variant="t40"), bits(12))
+    kept = saved(state)
+    again, sent = play(restored(State("p"), kept), ev.Opened(0.0), hello, wire.Result(msgspec.to_builtins(document()), id=1))
+    assert again.of(Live).plan == {"conv": Choice(feature_bits=12)}
+    assert [s["do"] for s in sent if s["do"] != "watch"] == ["run", "live"]
+    assert again.note is not None
+    assert "1 layers are changed on top of the files" in again.note.text
+    other, _ = play(restored(State("p"), kept), ev.Opened(0.0), wire.Hello(1, variant="t41"))
+    assert other.of(Live).plan == {}
+    assert saved(other)["plan"] == kept["plan"]  # it waits for its variant
