@@ -6,8 +6,10 @@ these are few, on calibration pictures.
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -18,13 +20,14 @@ from ..errors import DataError, MagikError
 from ..events import Progress, silent
 from ..frontends.importer import load
 from ..frontends.statistics import Remembered, remembered
-from ..ir import Graph
+from ..ir import Graph, digest, keys
 from ..lab import Lab
 from ..numerics import Array
-from ..ops.batch_norm_scale import front
 from ..ort.session import Program
-from ..simulate import PIXELS, Inputs, lower_floats
+from ..simulate import Inputs, lower_floats
 from ..stages.calibration import read
+from ..store import Store
+from ..version import backend
 
 PICTURES = 16
 """Pictures that are looked at, at most: half of them from the calibration set where the debug set has fewer."""
@@ -76,7 +79,7 @@ def evidence(lab: Lab, faulty: Collection[str] = ()) -> Evidence:
     if known is None or graph is None:
         reason = "the model has no batch normalization of its own, and no biases in its first convolution"
         return Evidence(configured, seen, len(pixels), reason=reason)
-    probe = _Probe(graph, spec, known.tensor)
+    probe = _Probe(graph, spec, known.tensor, lab.core.store)
     if known.mean is None:
         return Evidence(configured, seen, len(pixels), bias_share=_bias_share(known, probe.channels(configured, pixels)))
     candidates, memory = usual(configured), Memory(known.mean, known.deviation)
@@ -148,23 +151,38 @@ def _up_to(lab: Lab, known: Remembered) -> Graph | None:
 
 
 class _Probe:
-    """Runs the beginning of the network under one preprocessing after another."""
+    """Runs the beginning of the network on what one preprocessing after another makes of pictures; what it saw stays in the store."""
 
-    def __init__(self, graph: Graph, spec: InputSpec, tensor: str) -> None:
-        self.graph, self.spec, self.tensor = graph, spec, tensor
-        self.inputs = Inputs((spec,), frozenset((spec.name,)), {spec.name: "float32"})
+    def __init__(self, graph: Graph, spec: InputSpec, tensor: str, store: Store) -> None:
+        self.spec, self.tensor, self.store = spec, tensor, store
+        front = graph.nodes[0]
+        self.fed, self.graph = front.outputs[0], replace(graph, nodes=graph.nodes[1:])
+        self.key = keys(self.graph, {self.fed: "fed"}, "float")[tensor]
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """The network behind MEAN and NORMAL, compiled when it is first run."""
+        graph = self.graph
+        feeds = {self.fed: graph.types[self.fed]}
+        lowered = lower_floats(graph, Inputs((), frozenset(), {}))
+        return Program(lowered, feeds, [self.tensor], types=graph.types, opsets=graph.opsets, nhwc=True)
 
     def channels(self, candidate: Preprocessing, pictures: Sequence[Array]) -> Channels:
         """Return the statistics of the tensor on every picture."""
-        layer = front(self.graph.nodes[0].name, self.spec.name, candidate.mean, candidate.normal, len(candidate.mean))
-        graph = replace(self.graph, nodes=(layer, *self.graph.nodes[1:]))
-        feeds = self.inputs.types()
-        program = Program(lower_floats(graph, self.inputs), feeds, [self.tensor], types=graph.types, opsets=graph.opsets, nhwc=True)
+        place = digest("probe", backend(), self.key, asdict(candidate), self.spec.color, list(pictures))
+        known = self.store.get(place)
+        if known is not None:
+            return Channels(*np.asarray(json.loads(known)))
+        mean, normal = np.asarray(candidate.mean), np.asarray(candidate.normal)
         means, squares = [], []
         for pixels in pictures:
-            fed = pixels if candidate.color == self.spec.color else np.ascontiguousarray(pixels[..., ::-1])
-            value = program.run({PIXELS + self.spec.name: fed})[self.tensor]
+            seen = pixels if candidate.color == self.spec.color else pixels[..., ::-1]
+            fed = np.ascontiguousarray((seen - mean) / normal, np.float32)
+            value = self.program.run({self.fed: fed})[self.tensor]
             value = value.reshape(-1, value.shape[-1])
             means.append(value.mean(0, dtype=np.float64))
             squares.append(np.einsum("ij,ij->j", value, value).astype(np.float64) / len(value))
-        return Channels(np.stack(means), np.stack(squares))
+        made = Channels(np.stack(means), np.stack(squares))
+        if np.isfinite(made.square).all():
+            self.store.put(place, json.dumps([made.mean.tolist(), made.square.tolist()]).encode())
+        return made

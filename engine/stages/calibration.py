@@ -6,7 +6,6 @@ chunk, and a configuration that changes only methods or bits reads no picture at
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import math
@@ -255,7 +254,20 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def range_finders(observations: Mapping[str, Observation], *, store: Store) -> dict[str, Callable[[Choice], Range]]:
     """Return, per tensor, the function from a choice (bits, method) to its range; ranges once found are kept in the store."""
-    return {t: functools.partial(_range, o, digest(o.to_bytes()), store) for t, o in observations.items()}
+    return {t: _finder(o, store) for t, o in observations.items()}
+
+
+def _finder(observation: Observation, store: Store) -> Callable[[Choice], Range]:
+    seen = digest(observation.to_bytes())
+    known: dict[tuple[int, str], Range] = {}
+
+    def find(choice: Choice) -> Range:
+        key = choice.feature_bits or 8, method_of(choice)
+        if key not in known:  # searches ask hundreds of times for the same few
+            known[key] = _range(observation, seen, store, *key)
+        return known[key]
+
+    return find
 
 
 def method_of(choice: Choice) -> str:
@@ -263,8 +275,7 @@ def method_of(choice: Choice) -> str:
     return choice.feature_method or default_feature_method(choice.feature_bits or 8)
 
 
-def _range(observation: Observation, seen: str, store: Store, choice: Choice) -> Range:
-    bits, method = choice.feature_bits or 8, method_of(choice)
+def _range(observation: Observation, seen: str, store: Store, bits: int, method: str) -> Range:
     key = digest("range", backend(), method, bits, seen)
     known = store.get(key)
     if known is not None:
