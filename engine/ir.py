@@ -73,7 +73,8 @@ class Node:
 class Graph:
     """A float network: inputs with their types, layers in topological order, outputs, the type of every tensor.
 
-    `constants` are tensors that opaque layers read; constants of known layers live in their `params`.
+    `constants` are tensors that opaque layers read; constants of known layers live in their `params`. `parts` maps names that the source
+    model has for what is inside of a layer (its operators, tensors between them) to the layer.
     """
 
     inputs: tuple[str, ...]
@@ -83,6 +84,7 @@ class Graph:
     constants: Mapping[str, Array] = field(default_factory=dict)
     opsets: Mapping[str, int] = field(default_factory=dict)
     ir_version: int = 10
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def producers(self) -> dict[str, Node]:
         """Map each tensor to the layer that makes it."""

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from .config import Config
 from .errors import nearest
+
+NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,11 @@ class Plan:
         """Return this plan with another choice for one layer."""
         return replace(self, nodes={**self.nodes, name: choice})
 
-    def resolve(self, layers: Iterable[tuple[str, str]]) -> Resolved:
-        """Decide every layer of a network given as (name, operator type) pairs, and report what matches nothing."""
+    def resolve(self, layers: Iterable[tuple[str, str]], parts: Mapping[str, str] = NO_PARTS) -> Resolved:
+        """Decide every layer of a network given as (name, operator type) pairs, and report what matches nothing.
+
+        `parts` maps names of what is inside of a layer to the layer.
+        """
         pairs = list(layers)
         choices = {}
         for name, kind in pairs:
@@ -72,7 +78,7 @@ class Plan:
             choices[name] = self.nodes.get(name, Choice()).over(wide)
         names, kinds = {n for n, _ in pairs}, {k for _, k in pairs}
         lost = [_unmatched("operator type", k, kinds) for k in self.types if k not in kinds]
-        lost += [_unmatched("layer", n, names) for n in self.nodes if n not in names]
+        lost += [_unmatched("layer", n, names, parts) for n in self.nodes if n not in names]
         return Resolved(choices, tuple(lost))
 
 
@@ -84,6 +90,11 @@ class Resolved:
     unmatched: tuple[str, ...] = ()
 
 
-def _unmatched(what: str, name: str, known: Iterable[str]) -> str:
+def _unmatched(what: str, name: str, known: Collection[str], parts: Mapping[str, str] = NO_PARTS) -> str:
+    """Say that a name matches nothing, and what may be meant: the layer it is part of, the nearest name, or one of a few."""
     close = nearest(name, known)
-    return f"no {what} {name!r}" + (f", did you mean {close!r}?" if close else "")
+    if name in parts:
+        return f"no {what} {name!r}, it is part of {parts[name]!r}"
+    if close:
+        return f"no {what} {name!r}, did you mean {close!r}?"
+    return f"no {what} {name!r}" + (f", there are {', '.join(sorted(known))}" if known and what != "layer" else "")

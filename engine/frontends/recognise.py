@@ -32,6 +32,7 @@ def recognise(raw: RawGraph) -> Graph:
     place = {id(n): i for i, n in enumerate(raw.nodes)}
     taken: set[int] = set()
     found: list[tuple[int, Node]] = []
+    makers: dict[str, str] = {}
     for node in raw.nodes:
         if id(node) in taken:
             continue
@@ -40,13 +41,24 @@ def recognise(raw: RawGraph) -> Graph:
         if isinstance(match, Match):
             taken.update(id(n) for n in match.absorbed)
             found.append((max(place[id(n)] for n in match.absorbed), match.node))
+            makers |= {t: match.node.name for n in match.absorbed for t in n.outputs if t}
         else:
             found.append((place[id(node)], opaque(node, view, match.reason)))
     nodes = tuple(node for _, node in sorted(found, key=lambda item: item[0]))
     read = {t for n in nodes for t in n.inputs}
     constants = {t: value for t, value in raw.constants.items() if t in read}
     types = _types(raw, nodes, constants)
-    return Graph(raw.inputs, raw.outputs, nodes, types, constants, raw.opsets, raw.ir_version)
+    parts = _parts(raw, nodes, makers)
+    return Graph(raw.inputs, raw.outputs, nodes, types, constants, raw.opsets, raw.ir_version, parts)
+
+
+def _parts(raw: RawGraph, nodes: Sequence[Node], makers: Mapping[str, str]) -> dict[str, str]:
+    """Return the layer of every operator and tensor that a layer hides, by the name the model has for it."""
+    names = {n.name for n in nodes}
+    owners = {**makers, **{t: n.name for n in nodes for t in n.outputs}}
+    labels = ((label, next((owners[t] for t in made if t in owners), "")) for label, made in raw.labels.items())
+    found = {**owners, **{label: owner for label, owner in labels if owner and label not in owners}}
+    return {name: owner for name, owner in found.items() if name not in names}
 
 
 def _match(node: RawNode, view: View, taken: set[int]) -> Match | Decline:

@@ -122,7 +122,7 @@ class Lab:
 
     def resolve(self, plan: Plan) -> Resolved:
         """Return the decision for every layer."""
-        return plan.resolve((n.name, shown_type(n)) for n in self.graph.nodes)
+        return plan.resolve(((n.name, shown_type(n)) for n in self.graph.nodes), self.graph.parts)
 
     def quantized(self, plan: Plan) -> Quantized:
         """Return the network that a plan makes, as it is simulated."""

@@ -39,7 +39,7 @@ def resolve(graph: Graph, sources: Sources, report: Report) -> Resolved:
     plan = plan_of(sources)
     if config.load_op_quant_bit or config.load_op_quant_min_max:  # a name of which nothing is asked for may be wrong as well
         plan = replace(plan, nodes={**dict.fromkeys(sources.entries, Choice()), **plan.nodes})
-    resolved = plan.resolve((n.name, shown_type(n)) for n in graph)
+    resolved = plan.resolve(((n.name, shown_type(n)) for n in graph), graph.parts)
     for text in resolved.unmatched:
         report(Log(text, "warning", "plan"))
     _tell_of_what_cannot_act(sources, report)

@@ -55,10 +55,11 @@ def test_names_that_match_nothing_are_reported_with_the_nearest() -> None:
     )
     assert plan.resolve(LAYERS).unmatched == (
         "no operator type 'Conv2d', did you mean 'Conv2D'?",
-        "no operator type 'LSTM'",
+        f"no operator type 'LSTM', there are {', '.join(sorted({kind for _, kind in LAYERS}))}",
         "no layer 'haed', did you mean 'head'?",
         "no layer 'nothing like it'",
     )
+    assert plan.resolve(LAYERS, {"nothing like it": "stem"}).unmatched[-1] == "no layer 'nothing like it', it is part of 'stem'"
     assert Plan(Choice(8)).resolve(LAYERS).unmatched == ()
 
 

@@ -100,6 +100,16 @@ def test_names_that_match_nothing_are_told_with_the_nearest(project: Path) -> No
     assert rows(document)["c2"]["quantized"]
 
 
+def test_a_name_inside_of_a_layer_is_told_with_the_layer(project: Path) -> None:
+    """The tensor between a convolution and what it absorbs, and the name of an operator; they are what other tools show."""
+    model = onnx.load(project / "net.onnx")
+    inside = next(n for n in model.graph.node if n.output[0] == "c1")
+    inside.name = "/stem/Conv"
+    onnx.save(model, project / "net.onnx")
+    expected = ["no layer 'c1', it is part of 'r1'", "no layer '/stem/Conv', it is part of 'r1'"]
+    assert converted(project, 'QUANT_NODE_SKIP=["c1","/stem/Conv"]')["warnings"] == expected
+
+
 def test_any_name_can_be_skipped_and_none_speaks_to_the_terminal(project: Path) -> None:
     """Markup, escapes, paths, line ends: a name that is there matches as it is written, one that is not is told in plain characters."""
     name = '[red]c2[/x]/../\x1b[31m\n"é'
