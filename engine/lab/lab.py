@@ -251,7 +251,7 @@ class Lab:
         if at:
             if at not in measured:
                 names = [n.name for n in self.graph.nodes]
-                near = nearest(at, names)
+                near = self.graph.parts.get(at) or nearest(at, names)
                 text = "has no float values to compare" if at in names else "is no layer of this network"
                 raise UsageError(f"{at!r} {text}", hint=f"did you mean {near!r}?" if near and near != at else "")
             return [at]

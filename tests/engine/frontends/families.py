@@ -135,6 +135,16 @@ def gru_step(opset: int) -> Family:
     return m
 
 
+def lstm_step(opset: int) -> Family:
+    """One step of an LSTM in its parts; both of its states come out."""
+    m = Family(opset, inputs={"x": [1, 8], "h": [1, 6], "c": [1, 6]})
+    seen, known = m.op("Gemm", "x", m.weight(24, 8), m.weight(24), transB=1), m.op("Gemm", "h", m.weight(24, 6), m.weight(24), transB=1)
+    i, o, f, g = m.split(m.op("Add", seen, known), [6, 6, 6, 6], 1)
+    kept = m.op("Add", m.op("Mul", m.op("Sigmoid", f), "c"), m.op("Mul", m.op("Sigmoid", i), m.op("Tanh", g)), makes="cell")
+    m.outputs = [m.op("Mul", m.op("Sigmoid", o), m.op("Tanh", kept), makes="state"), kept]
+    return m
+
+
 def detector(opset: int) -> Family:
     """A head with everything heads are made of: strided slices, two scales joined, a split, boxes picked and put on top of each other."""
     m = Family(opset, inputs={"x": [1, 3, 16, 16]})

@@ -32,6 +32,7 @@ MODELS: dict[str, tuple[Callable[[int], Family], Sequence[int]]] = {
     "lstm": (lambda opset: families.recurrent("LSTM", opset), (7, 14, 22)),
     "states": (families.states, (7, 14, 22)),
     "gru step": (families.gru_step, (7, 11, 13, 18, 22)),
+    "lstm step": (families.lstm_step, (7, 13, 22)),
     "detector": (families.detector, (10, 11, 13, 18, 21, 22)),
     "mobile": (families.mobile, (7, 11, 14, 22)),
     "sound": (families.sound, (7, 11, 13, 18, 22)),
@@ -138,7 +139,15 @@ def share_of_integer_macs(graph: Graph) -> float:
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("transformer", 1.0), ("gru step", 1.0), ("detector", 1.0), ("mobile", 1.0), ("sound", 1.0), ("decided branch", 1.0)],
+    [
+        ("transformer", 1.0),
+        ("gru step", 1.0),
+        ("lstm step", 1.0),
+        ("detector", 1.0),
+        ("mobile", 1.0),
+        ("sound", 1.0),
+        ("decided branch", 1.0),
+    ],
 )
 def test_all_the_work_is_done_in_integers(name: str, least: float, save: Save) -> None:
     make, opsets = MODELS[name]

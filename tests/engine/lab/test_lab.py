@@ -193,6 +193,8 @@ def test_everything_in_float_loses_nothing(lab: Lab) -> None:
 def test_a_layer_that_does_not_exist_is_told_with_the_nearest(lab: Lab) -> None:
     with pytest.raises(UsageError, match=r"'scoers' is no layer of this network \(did you mean 'scores'\?\)"):
         lab.score(lab.base, at="scoers")
+    with pytest.raises(UsageError, match=r"'c1' is no layer of this network \(did you mean 'r1'\?\)"):  # r1 absorbs it
+        lab.score(lab.base, "c1")
 
 
 def test_layers_that_keep_levels_move_with_the_one_that_made_them(lab: Lab) -> None:
