@@ -23,6 +23,7 @@ HEADS = {
     "samples": "samples to look at",
 }
 TITLE = 24  # cells that the title of a fix has at least
+FULL = 3  # lines over the rows, where there is room
 Column = tuple[str, int]
 COLUMNS: tuple[Column, ...] = (("gain", 9), ("outputs", 19), ("cost", 7), ("noise left", 11), ("better", 9), ("in float", 9), ("", 13))
 WORTH = ("gain", "", "cost", "outputs", "noise left", "better", "in float")
@@ -143,7 +144,7 @@ def head_lines(mine: Diagnosis, width: int, most: int) -> tuple[Line, ...]:
     if mine.found is None:
         return lines or wrapped(START, width, most, "dim")
     if mine.opened and mine.fix is not None:
-        return (*lines, *_opened_lines(mine, mine.fix, width))
+        return (*lines, *_opened_lines(mine, mine.fix, width, 2 if most >= FULL else 1))
     if mine.stale and not mine.error:
         lines = wrapped("Files changed since this was measured: d diagnoses again.", width, 1, "warn")
     said = headline(mine.found, (width - 2) * (most - len(lines)))
@@ -159,7 +160,7 @@ def headline(found: Diagnosed, room: int) -> str:
     return f"{claim[:1].upper()}{claim[1:]}"
 
 
-def _opened_lines(mine: Diagnosis, fix: Fix, width: int) -> tuple[Line, ...]:
+def _opened_lines(mine: Diagnosis, fix: Fix, width: int, most: int) -> tuple[Line, ...]:
     figures = [f"outputs {fixed(fix.before.cosine_avg)} -> {fixed(fix.after.cosine_avg)}"]
     figures += [f"gain {fix.gain:+.5f}"] if fix.gain is not None else []
     figures += [f"{fix.noise_left:.0%} of the noise left"] if fix.noise_left is not None else []
@@ -174,8 +175,8 @@ def _opened_lines(mine: Diagnosis, fix: Fix, width: int) -> tuple[Line, ...]:
         do = "No file says this: it is yours to do. Backspace goes back to the list."
     return (
         *wrapped(f"{fix.rank}. {fix.title}", width, 1, "strong"),
-        *wrapped(", ".join(figures), width, 2, "text"),
-        *wrapped(do, width, 2, "key"),
+        *wrapped(", ".join(figures), width, most, "text"),
+        *wrapped(do, width, most, "key"),
     )
 
 

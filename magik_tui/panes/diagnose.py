@@ -21,14 +21,14 @@ from magik_tui.core.diagnose import (
     ReportAsked,
 )
 from magik_tui.core.twin import twin
-from magik_tui.diagnosis import head_lines, line_of, more_lines, sheet_of
+from magik_tui.diagnosis import FULL, head_lines, line_of, more_lines, sheet_of
 from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.sheets import Sheet
 from magik_tui.widgets.ink import Line, Lines
 from magik_tui.widgets.rows import Rows
 
-HEAD, MORE = 3, 3  # lines over and under the rows, at most
-TALL = 14  # rows of a pane below which there is one line less of each
+MORE = 3  # lines under the rows, at most
+TALL, LOW, FLAT = 14, 10, 7  # rows of a pane from which on it has all lines over and under its rows, fewer, and more than one
 
 
 class Findings(Rows):
@@ -108,11 +108,11 @@ class DiagnosePane(ListPane):
 
     def show(self, state: State) -> None:
         """Draw the diagnosis."""
-        mine, width = state.of(Diagnosis), self.size.width
-        less = self.size.height < TALL
-        self.query_one("#diagnose-head", Lines).show_whole(head_lines(mine, width, HEAD))
+        mine, (width, tall) = state.of(Diagnosis), self.size
+        self.query_one("#diagnose-head", Lines).show_whole(head_lines(mine, width, FULL if tall >= LOW else 2 if tall >= FLAT else 1))
         more = self.query_one("#diagnose-more", Lines)
-        height = MORE - less if mine.found is not None and mine.job is None and not mine.opened else 0
+        room = MORE if tall >= TALL else 2 if tall >= LOW else 1
+        height = room if mine.found is not None and mine.job is None and not mine.opened else 0
         if more.styles.height is None or more.styles.height.value != height:
             more.styles.height = height
         more.show(more_lines(mine, width, height) if height else ())
