@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from textual.binding import ActiveBinding
 
@@ -11,17 +12,42 @@ from magik_tui.core.commands import Command, commands
 from magik_tui.core.state import State
 from magik_tui.keys import key_name
 from magik_tui.panes.base import Pane, WorksHere
+from magik_tui.panes.registry import PANES
 from magik_tui.sheets import Sheet, as_line, as_tabs, text
+
+WALKS = ("row.", "page.", "sample.", "bad.", "log.")  # ids of keys that only make sense where one looks
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a key does in another pane: its `action`, there."""
+
+    pane: str
+    action: str
 
 
 def palette_choices(state: State, bindings: Iterable[ActiveBinding]) -> tuple[Choice, ...]:
-    """Return the choices of the palette: what keys do, then what only has a name; a `Command` or an `ActiveBinding` each."""
+    """Return the choices of the palette: what keys do here, what only has a name, what keys do in other panes.
+
+    The value of each is an `ActiveBinding`, a `Command` or an `Elsewhere`.
+    """
     found: dict[str, list[ActiveBinding]] = {}
     for active in bindings:
         if active.binding.id and active.binding.tooltip:
             found.setdefault(active.binding.id, []).append(active)
     keyed = [_keyed(state, same) for same in found.values()]
-    return (*keyed, *(_named(command) for command in commands(state)))
+    return (*keyed, *(_named(command) for command in commands(state)), *_elsewhere(set(found)))
+
+
+def _elsewhere(here: set[str]) -> Iterator[Choice]:
+    """Yield what the keys of the other panes do; going there comes first."""
+    for entry in PANES:
+        keys = entry.load()._merged_bindings
+        for binding in (each for same in keys.key_to_bindings.values() for each in same) if keys is not None else ():
+            if binding.id and binding.tooltip and binding.id not in here and not binding.id.startswith(WALKS):
+                here.add(binding.id)
+                label = f"{entry.title}: {binding.tooltip}"
+                yield Choice(label, Elsewhere(entry.id, binding.action), f"{entry.digit} {key_name(binding)}", "", binding.id)
 
 
 def _keyed(state: State, same: list[ActiveBinding]) -> Choice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events as ui
 from textual.app import ComposeResult
@@ -28,6 +28,9 @@ from magik_tui.panes.registry import PANES
 from magik_tui.widgets.body import Body
 from magik_tui.widgets.ink import Lines
 from magik_tui.widgets.prompt import PromptBar
+
+if TYPE_CHECKING:
+    from magik_tui.screens.palette import Elsewhere
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 15
 STEP = 2  # cells by which a pane grows or shrinks
@@ -192,11 +195,22 @@ class WorkbenchScreen(Screen[None]):
         choices = palette_choices(self._state, self.active_bindings.values())
         self.ask(Prompt("what to do", self._do, choices=choices))
 
-    def _do(self, chosen: Command | ActiveBinding) -> ev.Event | None:
+    def _do(self, chosen: Command | ActiveBinding | Elsewhere) -> ev.Event | None:
         if isinstance(chosen, Command):
             return chosen.event
+        if not isinstance(chosen, ActiveBinding):
+            self.call_later(self._there, chosen.action)
+            return pl.PaneChosen(chosen.pane)
         self.call_later(self.app.run_action, chosen.binding.action, chosen.node)
         return None
+
+    def _there(self, action: str) -> None:
+        """Do something in the pane that has the keys, as soon as it is made."""
+        body = self.query_one(Body)
+        if body.keys_move:
+            self.call_after_refresh(self._there, action)
+        elif body.focused is not None:
+            self.call_later(self.app.run_action, action, body.focused)
 
     def action_copy(self) -> None:
         """Ask what of the pane is to be copied."""

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from magik_tui.core.asking import Choice, Prompt
 from magik_tui.text import cut, fit
+from magik_tui.widgets.filterline import Typing
 from magik_tui.widgets.ink import Line, Lines, Role, shortened
 from magik_tui.widgets.rows import Rows
 
@@ -88,6 +89,7 @@ class PromptBar(Widget):
         self.asked = False
         self._prompt: Prompt | None = None
         self._found: list[Choice] = []
+        self._typed = ""
         self._cursor = 0
 
     @property
@@ -99,7 +101,7 @@ class PromptBar(Widget):
         """Return list, title and line; they are made when the first question is asked."""
         yield Choices(id="prompt-choices")
         yield Lines(id="prompt-title")
-        yield Input(id="prompt-line", select_on_focus=False, compact=True)
+        yield Typing(self.action_choose, id="prompt-line")
 
     def ask(self, prompt: Prompt) -> None:
         """Ask the user; an open question gives way."""
@@ -108,11 +110,12 @@ class PromptBar(Widget):
         self.display = True
         line = self.query_one(Input)
         line.cursor_blink = False
-        line.display = not prompt.letters
+        line.display = line.can_focus = not prompt.letters
         with line.prevent(Input.Changed):
             line.value = prompt.text
         line.cursor_position = len(prompt.text)
         self._filter(prompt.text if not prompt.choices else "")
+        self._typed = prompt.text
         self._title("")
         self.screen.set_focus(self if prompt.letters else line)
 
@@ -123,7 +126,7 @@ class PromptBar(Widget):
 
     def _filter(self, typed: str) -> None:
         choices = self._prompt.choices if self._prompt is not None else ()
-        self._found, self._cursor = matching(choices, typed), 0
+        self._typed, self._found, self._cursor = typed, matching(choices, typed), 0
         self._show_choices()
 
     def _show_choices(self) -> None:
@@ -136,14 +139,12 @@ class PromptBar(Widget):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter the choices."""
         event.stop()
-        if self._prompt is not None and self._prompt.choices:
-            self._filter(event.value)
-            self._title("" if self._found else "nothing is called so")
+        self._follow(event.value)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take what was typed, or the choice."""
-        event.stop()
-        self.action_choose()
+    def _follow(self, typed: str) -> None:
+        if self._prompt is not None and self._prompt.choices and typed != self._typed:
+            self._filter(typed)
+            self._title("" if self._found else "nothing is called so")
 
     def on_key(self, event: ui.Key) -> None:
         """Choose by a letter, where letters choose."""
@@ -171,6 +172,8 @@ class PromptBar(Widget):
         prompt = self._prompt
         if prompt is None:
             return
+        if not prompt.letters:
+            self._follow(self.query_one(Input).value)  # Enter may come before it is told what was typed
         if not prompt.choices:
             self._close_with(prompt, self.query_one(Input).value)
         elif self._found:
@@ -187,5 +190,6 @@ class PromptBar(Widget):
     def action_close(self) -> None:
         """Close without an answer."""
         self._prompt = None
+        self.query_one(Input).can_focus = False
         self.display = False
         self._done()

@@ -98,6 +98,16 @@ def test_a_fix_is_opened_written_and_taken_back(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_the_lines_of_a_fix_are_in_sight_on_the_smallest_screen(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        assert ">x health" in await diagnosed(app, pilot)
+        await pilot.press("n", "enter")
+        await pilot.pause()
+        assert '"LOAD_OP_QUANT_BIT": true' in "\n".join(app.text())
+
+    live(watched("good"), talk, (60, 15))
+
+
 def test_rows_lead_to_layers_and_samples(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await diagnosed(app, pilot)

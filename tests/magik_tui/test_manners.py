@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from magik_tui import terminal
 from magik_tui.core import State, update
+from magik_tui.core.diagnose import Diagnosis
 from magik_tui.core.export import MOST, CopyAsked
 from magik_tui.core.looking import Looks
 from magik_tui.core.places import Places
@@ -55,6 +56,19 @@ def test_the_palette_does_what_was_typed(watched: Any) -> None:
         await pilot.pause()
         assert not bar.display
         assert app.bench.phase == "done"
+
+    live(watched("good"), talk)
+
+
+def test_the_palette_does_what_keys_of_other_panes_do(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "colon")
+        await pilot.press(*("full_stop" if c == "." else c for c in "diagnose.start"))
+        await pilot.pause()
+        assert re.search(r"> Diagnose: Find out why it lost its accuracy.* 8 d", bottom(app))
+        await pilot.press("enter")
+        state = await app.until(lambda s: s.of(Diagnosis).found is not None)
+        assert state.of(Places).focus == "diagnose"
 
     live(watched("good"), talk)
 

@@ -29,8 +29,9 @@ def burst(app: Any, text: str) -> None:
 def test_a_command_typed_at_once_is_a_command(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         for name in ("single", "wide"):  # the line at the bottom is made for the first one, and there for the second
-            burst(app, f":layout {name}\n")
+            burst(app, f":layout {name}\nj")
             await app.until(lambda s, name=name: s.of(Places).layout == name)
+        await app.until(lambda s: s.cursor == 2)
         assert app.is_running
         assert app.bench.of(Places).focus == "heatmap"
 
