@@ -34,7 +34,7 @@ class Ordered(App[None]):
 
     async def on_event(self, event: ui.Event) -> None:
         """Remember where a key goes; while others wait it waits behind them, but for those that work everywhere."""
-        if isinstance(event, ui.Key) and not event.is_forwarded:
+        if isinstance(event, ui.Key) and not event.is_forwarded and self.screen_stack:
             if self._held:
                 if not await self._check_bindings(event.key, priority=True):
                     self._held.append(event)
@@ -44,6 +44,9 @@ class Ordered(App[None]):
 
     async def on_key(self, event: ui.Key) -> None:
         """Take a key that no widget took: where the focus has moved meanwhile, it is for another."""
+        if not self.screen_stack:
+            event.prevent_default()  # the workbench is closed, and nobody is there
+            return
         receiver = next((to for key, to in self._sent if key is event), self.focused)
         if self.focus_moves():
             self._held.append(event)
@@ -62,7 +65,7 @@ class Ordered(App[None]):
             self.set_timer(PAUSE, self._release)
             return
         held, self._held = self._held, []
-        for key in held:
+        for key in held if self.screen_stack else ():
             self._send_on(key)
 
     def _send_on(self, event: ui.Key) -> None:
