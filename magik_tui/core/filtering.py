@@ -14,7 +14,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import nearest
 
@@ -62,7 +62,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter that makes sense, or with `trouble` one that does not: what was expected, in words."""
+    """What was typed, the terms of it that make sense, and with `trouble` what was expected of the first that does not, in words."""
 
     text: str = ""
     terms: tuple[Term, ...] = ()
@@ -75,14 +75,20 @@ class Filter:
 
 def parse(text: str, columns: Columns) -> Filter:
     """Return the filter that `text` says; names of columns and words are taken in any case."""
-    terms: list[Term] = []
-    for match in _TERM.finditer(text):
-        term = _term(match[0], columns)
-        if isinstance(term, str):
-            return Filter(text, (), term)
-        if term.text or term.column:
-            terms.append(term)
-    return Filter(text, tuple(terms))
+    found = [_term(match[0], columns) for match in _TERM.finditer(text)]
+    terms = (term for term in found if isinstance(term, Term) and (term.text or term.column))
+    return Filter(text, tuple(terms), next((term for term in found if isinstance(term, str)), ""))
+
+
+def begun(found: Filter, columns: Columns) -> Filter | None:
+    """Return a filter without its last word where that may become the name of a column ("co"), None where it may not.
+
+    While one types on, rows need not vanish because nothing is called so.
+    """
+    last = found.terms[-1] if found.terms and not found.trouble else None
+    if last is None or last.column or last.sign != "=" or not found.text.casefold().endswith(last.text):
+        return None
+    return replace(found, terms=found.terms[:-1]) if any(name.startswith(last.text) for name in columns.names) else None
 
 
 def _term(said: str, columns: Columns) -> Term | str:

@@ -16,7 +16,7 @@ from magik_tui import events as ev
 from magik_tui import figures as fg
 from magik_tui import table as tb
 from magik_tui.core.commands import Command, offers
-from magik_tui.core.filtering import Filter, parse
+from magik_tui.core.filtering import Filter, begun, parse
 from magik_tui.core.history import History, Whole
 from magik_tui.core.session import keeps
 from magik_tui.core.state import State, Step, on, walked
@@ -29,9 +29,9 @@ from magik_tui.viewing import COLUMNS, EVERYTHING, SORTS, Sort, View, view_of
 class Heat:
     """The slice of this room.
 
-    `sort` is a column, "sample" that of the sample called `sample`; `back` turns the order round. `typed` is what stands in the line of the
-    filter, `filter` what of it made sense last, `trouble` what does not. `against` says that the difference to the run of `History` is
-    shown. `home` are the layer that the filter has hidden from the cursor and the one it went to instead.
+    `sort` is a column, "sample" that of the sample called `sample`; `back` turns the order round. `filter` is what stands in its line.
+    `against` says that the difference to the run of `History` is shown. `home` are the layer that the filter has hidden from the cursor
+    and the one it went to instead.
     """
 
     metric: Metric = "cosine"
@@ -39,9 +39,7 @@ class Heat:
     sort: Sort = "graph"
     sample: str = ""
     back: bool = False
-    typed: str = ""
     filter: Filter = EVERYTHING
-    trouble: str = ""
     against: bool = False
     home: tuple[str, str] = ("", "")
 
@@ -52,9 +50,10 @@ class Heat:
 
 
 class FilterTyped(ev.Event, frozen=True):
-    """This stands in the line of the filter."""
+    """This stands in the line of the filter; `done` says that nobody types on."""
 
     text: str
+    done: bool = False
 
 
 class SortAsked(ev.Event, frozen=True):
@@ -116,11 +115,10 @@ def _table(run: Whole, samples: tuple[str, ...]) -> Table:
 
 @on(FilterTyped)
 def _typed(state: State, event: FilterTyped) -> Step:
-    heat = state.of(Heat)
     found = parse(event.text, COLUMNS)
-    if found.trouble:
-        return state.put(replace(heat, typed=event.text, trouble=found.trouble)), ()
-    return _settled(state.put(replace(heat, typed=event.text, filter=found, trouble=""))), ()
+    narrowed = state.put(replace(state.of(Heat), filter=found))
+    less = None if event.done or view(narrowed).order else begun(found, COLUMNS)
+    return _settled(narrowed if less is None else state.put(replace(state.of(Heat), filter=less))), ()
 
 
 def _settled(state: State) -> State:
@@ -231,9 +229,7 @@ def _save(state: State) -> _Kept:
 
 
 def _load(state: State, kept: _Kept) -> State:
-    found = parse(kept.filter, COLUMNS)
-    chosen = EVERYTHING if found.trouble else found
-    return state.put(Heat(kept.metric, kept.local, kept.sort, kept.sample, kept.back, chosen.text, chosen))
+    return state.put(Heat(kept.metric, kept.local, kept.sort, kept.sample, kept.back, parse(kept.filter, COLUMNS)))
 
 
 keeps("heat", _Kept, _save, _load)

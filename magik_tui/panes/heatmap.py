@@ -55,7 +55,7 @@ class HeatmapPane(ViewPane):
         self.query_one("#heat-said", Lines).show_whole(said_lines(state, seen, self.size.width))
         line = self.query_one(FilterLine)
         count = f"{len(seen.order)} of {len(seen.whole)} layers"
-        line.show(heat.typed, f"{count}  Enter keeps, Esc clears" if line.is_open else count, heat.trouble)
+        line.show(heat.filter.text, f"{count}  Enter keeps, Esc clears" if line.is_open else count, heat.filter.trouble)
         self.query_one(Heatmap).show(state)
 
     def keys(self) -> Widget:
@@ -97,8 +97,7 @@ class HeatmapPane(ViewPane):
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
         """Give the keys back to the rows."""
         self.query_one(Heatmap).focus()
-        typed = self.state.of(Heat)
-        self.desk.dispatch(FilterTyped((typed.filter.text if typed.trouble else typed.typed) if message.keep else ""))
+        self.desk.dispatch(FilterTyped(self.state.of(Heat).filter.text if message.keep else "", done=True))
 
     def on_filter_line_walked(self, message: FilterLine.Walked) -> None:
         """Move the cursor while one types."""

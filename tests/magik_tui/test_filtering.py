@@ -12,7 +12,7 @@ from textual.app import App, ComposeResult
 from textual.widget import Widget
 from textual.widgets import Input
 
-from magik_tui.core.filtering import Columns, Filter, parse
+from magik_tui.core.filtering import Columns, Filter, Term, begun, parse
 from magik_tui.widgets.filterline import FilterLine
 from magik_tui.widgets.ink import line_text
 
@@ -75,7 +75,16 @@ def test_all_terms_must_hold(text: str, names: list[str]) -> None:
     ],
 )
 def test_a_mistake_is_told_with_what_was_expected(text: str, said: str) -> None:
-    assert parse(f"conv {text}", COLUMNS) == Filter(f"conv {text}", (), said)
+    assert parse(f"conv {text}", COLUMNS) == Filter(f"conv {text}", (Term("conv"),), said)  # what makes sense holds
+
+
+BEGUN = [("s", 0), ("conv CO", 1), ("conv co ", None), ("conv", None), ("!s", None), ("cos<1", None)]
+
+
+@pytest.mark.parametrize(("text", "left_over"), BEGUN)
+def test_a_word_that_may_become_a_column_is_only_begun(text: str, left_over: int | None) -> None:
+    found = begun(parse(text, COLUMNS), COLUMNS)
+    assert (found and len(found.terms)) == left_over
 
 
 def test_names_that_mean_harm_are_found_as_they_are(hostile: Sequence[str]) -> None:

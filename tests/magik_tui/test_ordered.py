@@ -87,8 +87,8 @@ def test_a_letter_that_chooses_nothing_does_nothing(watched: Any) -> None:
 
 def test_a_filter_typed_at_once_is_a_filter(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        burst(app, "/cos<0.98 sqnr<9\nnN")
-        state = await app.until(lambda s: s.of(Heat).typed == "cos<0.98 sqnr<9" and s.note is None)
+        burst(app, "/cos<0.98 sqnr<9\nn")
+        state = await app.until(lambda s: s.of(Heat).filter.text == "cos<0.98 sqnr<9" and s.cursor == 14)
         assert state.of(Heat).sort == "graph"  # the letters were no keys of the heatmap
         assert state.of(Places).focus == "heatmap"
 
