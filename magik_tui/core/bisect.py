@@ -155,8 +155,9 @@ def _metric(state: State, event: MetricAsked) -> Step:
 
 @on(JudgeAsked)
 def _judge_asked(state: State, event: JudgeAsked) -> Step:
-    mine = state.of(Bisection)
-    return state, (Prompt("a metric, or a command that ends with 0 for a good network", JudgeTyped, mine.metric),)
+    metric = state.of(Bisection).metric
+    said = "" if metric in METRICS else metric
+    return state, (Prompt("a metric, or a command that ends with 0 for a good network", JudgeTyped, said),)
 
 
 @on(JudgeTyped)

@@ -29,13 +29,13 @@ class Pace:
 def work(state: State) -> tuple[Hashable, int, int] | None:
     """Return what is at work, how much of it is done and how much there is; None where nothing is counted.
 
-    Of a bisection steps are counted: its stages begin again with every step.
+    Of a bisection it is the operators that are left in its phase, counted down to none: its stages begin again with every step, and how
+    many steps there will be nobody knows well enough.
     """
     heavy = heavy_at_work(state)
     if heavy is not None and heavy.do == "bisect":
-        mine = state.of(Bisection)
-        done = len(mine.steps)
-        return (heavy.id, done, done + mine.asking.steps) if mine.asking is not None and mine.job == heavy.id else None
+        asking = state.of(Bisection).asking
+        return None if asking is None else ((heavy.id, asking.phase), -asking.left, 0)
     if heavy is not None:
         return ((heavy.id, heavy.stage, heavy.total), heavy.done, heavy.total) if heavy.total else None
     return ((state.run, state.stage, state.total), state.done, state.total) if state.phase == "running" and state.total else None

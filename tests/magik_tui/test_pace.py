@@ -63,19 +63,22 @@ def test_a_narrow_row_keeps_the_estimate_longer_than_the_count() -> None:
     assert said == ["Compute distance 40/100 40% 12s, 6s left", "Compute distance 40% 12s, 6s left", "Com…distance 40% 12s"]
 
 
-def test_a_bisection_counts_steps() -> None:
+def test_a_bisection_counts_the_operators_that_are_left() -> None:
     state, _ = update(State("p", worker="ready", phase="done"), BisectAsked())
     id_ = state.last_id
 
-    def step(state: State, now: float, left: int) -> State:
+    def step(state: State, now: float, left: int, phase: str = "operators") -> State:
         for said in (
-            wire.News("asking", id_, {"phase": "operators", "left": 9, "steps": left}),
+            wire.News("asking", id_, {"phase": phase, "left": left, "steps": 3}),
             wire.Progress("Evaluate", 1, 2, id_),
             wire.News("answered", id_, {"phase": "operators", "mark": "bad", "value": 0.9}),
         ):
             state, _ = update(state, said)
         return update(state, ev.Tick(now))[0]
 
-    state = step(step(step(state, 10.0, 5), 13.0, 4), 16.0, 3)
-    assert seconds_left(state) == pytest.approx(9.0)
-    assert "bisecting: operators, about 3 steps to go 6s, 9s left" in status(state)
+    state = step(step(step(state, 10.0, 34), 11.0, 47), 13.0, 46)  # it grew: the set is found, and shrinks from now on
+    assert seconds_left(state) is None
+    state = step(state, 17.0, 35)
+    assert seconds_left(state) == pytest.approx(17.5)
+    assert "bisecting: operators, about 3 steps to go 7s, 18s left" in status(state)
+    assert seconds_left(step(state, 18.0, 2, "check")) is None
