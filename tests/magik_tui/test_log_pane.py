@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 
 from magik_tui.core import Note, State, update
@@ -61,8 +60,7 @@ def test_a_source_is_found_too_and_what_is_found_is_marked_by_more_than_colour()
     assert line_text(lines[starts[0]]) == "info    Calibrate"
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_it_is_typed_counted_and_left(watched: Any, size: tuple[int, int]) -> None:
+def test_it_is_typed_counted_and_left(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         async def seen(count: str, line: str) -> None:
             await pilot.pause()
@@ -89,7 +87,7 @@ def test_it_is_typed_counted_and_left(watched: Any, size: tuple[int, int]) -> No
         await pilot.press("j")  # the page has the keys again
         assert app.focused.id == "log"
 
-    playing.live(watched("good"), talk, size, key="9")
+    playing.live(watched("good"), talk, (120, 40), key="9")
 
 
 def test_hostile_text_is_found_and_stays_text(watched: Any) -> None:
