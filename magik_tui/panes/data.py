@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,7 +14,9 @@ from magik_tui import events as ev
 from magik_tui.core import State
 from magik_tui.core.data import Data, DataSeen, Entry, OddAsked, PictureWanted, SampleMoved
 from magik_tui.core.places import PaneChosen
+from magik_tui.core.run import Told
 from magik_tui.panes.base import ListPane, walk_keys
+from magik_tui.sheets import Cell, Sheet
 from magik_tui.text import clean, cut, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
@@ -22,6 +25,7 @@ from magik_tui.widgets.thumb import Thumb
 MEASURED = "DEBUG_PATH"
 REST = 0.15  # seconds that the cursor rests before a picture is asked for
 SAID = 3  # lines of warnings
+NOT_MEASURED = "layers are measured on the samples of DEBUG_PATH, and this row is none of them"
 
 
 class SampleList(Rows):
@@ -76,6 +80,20 @@ def worst_layer(state: State, entry: Entry) -> tuple[int, float] | None:
     return min(known, key=lambda each: each[1]) if known else None
 
 
+def samples_sheet(state: State) -> Sheet:
+    """Return the samples of all sets as a table, with the worst layer of those that are measured."""
+    data = state.of(Data)
+    places = [at for at, entry in enumerate(data.entries) if entry.sample is not None]
+    rows: list[tuple[Cell, ...]] = []
+    for entry in (data.entries[at] for at in places):
+        worst = worst_layer(state, entry) if entry.key == MEASURED else None
+        found = (state.table.rows[worst[0]].name, worst[1]) if worst else (None, None)
+        rows.append((entry.sample.name, entry.key, *found, entry.sample.fault, " ".join(entry.sample.files)) if entry.sample else ())
+    heads = ("sample", "set", "worst layer", "cosine", "what is odd", "files")
+    here = sum(at < data.cursor for at in places)
+    return Sheet(heads, tuple(rows), min(here, max(0, len(rows) - 1)), 0, frozenset({3}), f"samples of {PurePath(state.project).name}")
+
+
 class DataPane(ListPane):
     """The samples; Enter goes to the worst layer of the one under the cursor."""
 
@@ -104,6 +122,21 @@ class DataPane(ListPane):
     def hints(self, state: State) -> tuple[str, ...]:
         """Return what can be done with a sample."""
         return ("data.worst", "data.odd", "data.picture") if state.of(Data).entries else ()
+
+    def why_not(self, id_: str, state: State) -> str:
+        """Return why a key can do nothing now."""
+        data = state.of(Data)
+        if not data.entries:
+            return "there are no samples"
+        if id_ == "data.odd" and not any(entry.sample is not None and entry.sample.fault for entry in data.entries):
+            return "no sample looks odd"
+        chosen = data.chosen
+        measured = chosen is not None and chosen.key == MEASURED and worst_layer(state, chosen) is not None
+        return NOT_MEASURED if id_ == "data.worst" and not measured else ""
+
+    def sheet(self, state: State) -> Sheet | None:
+        """Return the samples of all sets."""
+        return samples_sheet(state)
 
     def show(self, state: State) -> None:
         """Draw the samples; the first time they are in sight they are asked for."""
@@ -148,7 +181,8 @@ class DataPane(ListPane):
         """Go to the worst layer of the sample in the heatmap."""
         chosen = self.state.of(Data).chosen
         worst = worst_layer(self.state, chosen) if chosen else None
-        if chosen is None or chosen.sample is None or worst is None:
+        if chosen is None or chosen.sample is None or worst is None or chosen.key != MEASURED:
+            self.desk.dispatch(Told(self.why_not("data.worst", self.state) or NOT_MEASURED))
             return
         column = self.state.table.samples.index(chosen.sample.name)
         for event in (ev.MovedTo(worst[0]), ev.ColumnMoved(column - self.state.column), PaneChosen("heatmap")):

@@ -9,6 +9,8 @@ from textual.pilot import Pilot
 
 from magik_tui.core.data import Data, Picture
 from magik_tui.core.places import Places
+from magik_tui.panes.data import samples_sheet
+from magik_tui.sheets import as_csv
 from magik_tui.widgets.thumb import palette, row
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
@@ -27,6 +29,30 @@ def test_sets_samples_and_their_worst_layers(watched: Any) -> None:
         state = await app.until(lambda s: s.of(Places).focus == "heatmap")
         column = [c for c in state.table.columns[0] if c is not None]
         assert state.table.cell(state.cursor, 0) == min(column)
+
+    live(watched("good"), talk)
+
+
+def test_the_samples_are_a_table(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("j", "j", "j")
+        sheet = samples_sheet(app.bench)
+        assert len(sheet.rows) == 14
+        name, key, layer, cosine, odd, files = sheet.rows[sheet.row]
+        assert (name, key, odd, files) == ("cat_002.jpg", "DEBUG_PATH", "", "/home/me/debug/cat_002.jpg")
+        column = [c for c in app.bench.table.columns[2] if c is not None]
+        assert (cosine, layer) == (min(column), app.bench.table.rows[app.bench.table.columns[2].index(min(column))].name)
+        assert sheet.rows[-1][1:] == ("QUANT_DATASET_PATH", None, None, "mostly black", "b.png")
+        assert as_csv(sheet).count("\n") == 15
+
+    live(watched("good"), talk)
+
+
+def test_a_sample_that_is_not_measured_leads_nowhere_and_says_why(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("G", "enter")
+        await app.until(lambda s: s.note is not None and "this row is none of them" in s.note.text)
+        assert app.bench.of(Places).focus == "data"
 
     live(watched("good"), talk)
 
