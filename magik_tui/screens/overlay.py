@@ -29,11 +29,13 @@ class Overlay(ModalScreen[None]):
     """A page of text over the workbench; Esc, q or the key that opened it closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "dismiss_page", "close", show=False),
-        Binding("j,down", "scroll_page(1)", show=False),
-        Binding("k,up", "scroll_page(-1)", show=False),
-        Binding("g,home", "scroll_page(-1000000)", show=False),
-        Binding("G,end", "scroll_page(1000000)", show=False),
+        Binding("escape,q,question_mark,enter", "dismiss_page", "close", id="help.close", show=False, tooltip="Close the page"),
+        Binding("j,down", "scroll_page(1)", id="row.next", show=False, tooltip="A line down"),
+        Binding("k,up", "scroll_page(-1)", id="row.previous", show=False, tooltip="A line up"),
+        Binding("pagedown,space", "pages(1)", id="page.next", show=False, tooltip="A page down"),
+        Binding("pageup", "pages(-1)", id="page.previous", show=False, tooltip="A page up"),
+        Binding("g,home", "scroll_page(-1000000)", id="row.first", show=False, tooltip="To the beginning"),
+        Binding("G,end", "scroll_page(1000000)", id="row.last", show=False, tooltip="To the end"),
     ]
 
     def __init__(self, title: str, page: Content, classes: str = "") -> None:
@@ -56,6 +58,10 @@ class Overlay(ModalScreen[None]):
         frame = self.query_one(VerticalScroll)
         frame.scroll_to(y=max(0, min(frame.scroll_y + by, frame.max_scroll_y)), animate=False, force=True, immediate=True)
 
+    def action_pages(self, by: int) -> None:
+        """Scroll by pages; a line of the last one stays in sight."""
+        self.action_scroll_page(by * max(1, self.query_one(VerticalScroll).scrollable_content_region.height - 1))
+
 
 def help_overlay(bindings: Iterable[ActiveBinding], width: int = WIDTH) -> Overlay:
     """Return the help for a screen of `width` cells, made from the bindings that are live: those of the pane, then those of every pane.
@@ -73,7 +79,7 @@ def help_overlay(bindings: Iterable[ActiveBinding], width: int = WIDTH) -> Overl
         lines += [*([""] if lines else []), f"{owner}:", *listed([(", ".join(names), what) for what, names in keys.items()], room)]
     marks = listed([("+", f"at least {HEALTHY:g}"), ("~", f"at least {BAD:g}"), ("x", f"below {BAD:g}"), ("-", "no cosine")], room)
     verdicts = listed(RULES, room)
-    here = textwrap.wrap("Here: j, k, g and G scroll; Esc, q or ? closes this help.", room)
+    here = textwrap.wrap("Here: j, k, PgUp, PgDn, g and G scroll; Esc, q or ? closes this help.", room)
     head = textwrap.wrap("The verdict at the top, after the mean output cosine (of several outputs the worst):", room)
     return Overlay("Keys", plain_lines([*lines, "", *here, "", "Marks:", *marks, "", *head, *verdicts, "", *legend(room)]))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
 
 from engine.errors import ConfigError, UsageError
 from magik_tui import looks as lk
@@ -39,6 +42,16 @@ def test_every_keymap_names_bindings_that_exist(name: str) -> None:
     found = lk.load("keymap", name, lk.KeymapFile, NOWHERE)
     assert lk.complaints(found.keys, bindings()) == ()
     assert found.title
+
+
+def test_every_binding_has_an_id_to_be_remapped_by_and_a_word_for_the_help() -> None:
+    bindings()  # loads all who have any
+    owners = {each for name, module in list(sys.modules.items()) if name.startswith("magik_tui.")
+              for each in vars(module).values() if isinstance(each, type) and issubclass(each, DOMNode)}  # fmt: skip
+    mine = [owner for owner in owners if owner.__module__.startswith("magik_tui.") and "BINDINGS" in owner.__dict__]
+    assert len(mine) >= 12
+    without = [(owner.__qualname__, b.key) for owner in mine for b in Binding.make_bindings(owner.BINDINGS) if not (b.id and b.tooltip)]
+    assert without == []
 
 
 def test_the_safe_keymap_leaves_no_key_that_something_on_the_way_takes() -> None:

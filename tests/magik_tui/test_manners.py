@@ -276,6 +276,22 @@ def test_vim_keys_walk_by_pages_from_the_palette(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_the_help_goes_by_the_keymap_too(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        frame = app.screen.query_one("Overlay VerticalScroll")
+        await pilot.press("ctrl+d")
+        await pilot.pause()
+        assert 10 < frame.scroll_y < 24
+        await pilot.press("ctrl+u", "q")
+        await pilot.pause()
+        assert frame.scroll_y == 0
+        assert app.is_running
+
+    live(watched("good", wishes=Wishes(keymap="vim")), talk)
+
+
 @pytest.mark.parametrize("theme", ["light", "ansi", "mono", "default"])
 def test_a_theme_changes_colours_and_no_text(watched: Any, theme: str) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
