@@ -177,7 +177,7 @@ SCHEMA: tuple[Key, ...] = (
         "WEIGHT_CORRECT_PATH",
         "path",
         "",
-        "Samples on which biases are corrected for what quantized weights shift; better not those of the calibration or the debug set.",
+        "Samples by which weights are rounded together and biases corrected; better not those of the calibration or the debug set.",
         aliases=("WEIGHT_COREECT_PATH",),
     ),
     Key(

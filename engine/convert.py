@@ -79,7 +79,8 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
     finders = range_finders(seen, store=store)
     passes = FloatPasses(networks, sources.debug, executor)
-    quantized, shown = quantized_forms(graph, inputs, finders, resolved, sources, store=store, report=told, stage=clock.stage)
+    forms = quantized_forms(graph, inputs, finders, resolved, sources, store=store, report=told, stage=clock.stage, executor=executor)
+    quantized, shown = forms
     rows = layer_rows(graph, shown, resolved)
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))

@@ -19,7 +19,7 @@ import numpy as np
 from .calibrate.weights import weight_scales
 from .ir import Graph, Node, QGraph, QNode, TensorType
 from .numerics import Array, QParams, quantize_weights, weight_scales_that_hold_bias
-from .ops.base import REGISTRY
+from .ops.base import GIVEN_SCALES, REGISTRY
 from .ops.unary import Unary
 from .plan import Resolved
 from .quantize import Quantized
@@ -60,12 +60,24 @@ def fake_weight(node: Node, source: QParams | None, bits: int, method: str | Non
     `source` quantizes the layer's input; it matters where a scale has to grow for the bias to fit.
     """
     weight = node.params["weight"]
-    flat = weight.reshape(len(weight), -1)
-    step = scales(flat, bits, method or "MAX_ABS")
+    step = weight_step(node, source, bits, method, scales)
+    levels = quantize_weights(weight.reshape(len(weight), -1), step, bits)
+    return on_levels(levels, step).reshape(weight.shape)
+
+
+def weight_step(node: Node, source: QParams | None, bits: int, method: str | None, scales: Scales = weight_scales) -> Array:
+    """Return the float32 scale (channels,) of each channel's levels: those a layer was given, else those of the method."""
+    weight = node.params["weight"]
+    given = node.params.get(GIVEN_SCALES)
+    step = scales(weight.reshape(len(weight), -1), bits, method or "MAX_ABS") if given is None else given
     if source is not None and "bias" in node.params:
         step = weight_scales_that_hold_bias(step, node.params["bias"], source.scale)
-    levels = quantize_weights(flat, step, bits).astype(np.float32)
-    return np.asarray(levels * step.reshape(-1, 1), np.float32).reshape(weight.shape)
+    return step
+
+
+def on_levels(levels: Array, step: Array) -> Array:
+    """Return the float32 weights (channels, k) that levels of these scales (channels,) stand for."""
+    return np.asarray(levels.astype(np.float32) * step.reshape(-1, 1), np.float32)
 
 
 def fake_graph(graph: Graph, quantized: Quantized, *, features: bool) -> QGraph:

@@ -16,7 +16,7 @@ from .frontends.reasons import no_integer_form
 from .ir import Graph, Node, QGraph, QNode, TensorType
 from .numerics import Array, QParams, affine
 from .ops import base
-from .ops.base import REGISTRY, Fixed, Own, Parameters, Shared
+from .ops.base import GIVEN_SCALES, REGISTRY, Fixed, Own, Parameters, Shared
 from .ops.view import Decline
 from .plan import Choice, Resolved
 
@@ -139,6 +139,9 @@ class Made:
     def scales(self, node: Node, bits: int, method: str, weights: Callable[[Array, int, str], Array]) -> Callable[[Array], Array]:
         """Return the function from a layer's weights to their scales, which searches once per width and method."""
 
+        given = node.params.get(GIVEN_SCALES)
+        if given is not None:
+            return lambda w: given
         held = node.params.get("weight")
         key = (id(held), bits, method)
 

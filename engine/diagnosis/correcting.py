@@ -1,4 +1,4 @@
-"""Bias correction as a change: on the calibration pictures that are not measured on."""
+"""Correction as a change: on the calibration pictures that are not measured on."""
 
 from __future__ import annotations
 

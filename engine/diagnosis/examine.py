@@ -70,7 +70,7 @@ def diagnose(lab: Lab) -> Diagnosis:
         blamed,
         tried("widths", ("width",), trials, ("more bits help", "more bits do not help")),
         tried("methods", ("method",), trials, ("another method helps", "another method does not help")),
-        tried("corrections", ("correction",), trials, ("correcting biases helps", "correcting biases does not help")),
+        tried("corrections", ("correction",), trials, ("correcting helps", "correcting does not help")),
         *sets.findings,
         operators(found),
         debug_samples(figures, poor, odd),

@@ -144,6 +144,7 @@ class Lab:
             store=self.core.store,
             report=self._quietly,
             made=self.core.made,
+            executor=self.core.executor,
         )
         course = course_of(shown.graph, opened.graph, opened.float_keys, opened.inputs.leaves())
         if len(self.core.courses) > 64:

@@ -20,6 +20,9 @@ from .view import Decline, Match, View
 REGISTRY: dict[str, Operator] = {}
 """Layer type -> its one operator."""
 
+GIVEN_SCALES = "weight_scale"
+"""The parameter of a layer whose weights lie on levels already: the float32 scales (channels,) of these, instead of a method's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -114,6 +117,15 @@ class Operator(ABC):
         Such a layer keeps its weights with the channels first and, if it absorbs a function, names it in the attribute "function".
         """
         return None
+
+    def lower_windows(self, node: Node, b: Builder, types: Mapping[str, TensorType], most: int) -> str:
+        """Append what the weights of a layer that adds products multiply, and return its name: float32 (groups, k, positions).
+
+        k runs as in `weight.reshape(channels, -1)`, and each group feeds as many of the channels as the next, in order. Of a large output
+        an even part of its positions is taken, `most` of them or one per batch. ValueError where a layer has a bias of its own and more
+        than one weight for each of its outputs, and does not say.
+        """
+        raise ValueError(f"{self.type} does not say what its weights multiply")
 
     @abstractmethod
     def lower_float(self, node: Node, b: Builder, types: Mapping[str, TensorType]) -> None:

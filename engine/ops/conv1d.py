@@ -18,7 +18,7 @@ from .base import Example, random_levels, random_params
 from .conv2d import Conv2D
 from .lowering import Builder
 from .view import Decline, Match, View
-from .window import pads_of
+from .window import lower_unfolded, pads_of
 
 HEIGHT = 2
 """The axis of size 1."""
@@ -51,6 +51,11 @@ class Conv1D(Conv2D):
         a = node.attrs
         flat: dict[str, Any] = {"strides": a["strides"][1:], "dilations": a["dilations"][1:], "pads": a["pads"][1::2], "group": a["group"]}
         activation.lower_float(node, b, b.op("Conv", *inputs, **flat))
+
+    def lower_windows(self, node: Node, b: Builder, types: Mapping[str, TensorType], most: int) -> str:
+        kernel, out = node.params["weight"].shape[2:], types[node.outputs[0]].shape
+        x = b.op("Unsqueeze", node.inputs[0], b.const([HEIGHT], np.int64))
+        return lower_unfolded(b, x, types[node.inputs[0]].shape, kernel, node.attrs, (1, out[2]), most)
 
     def lower_int(self, q: QNode, b: Builder) -> None:
         axis = b.const([HEIGHT], np.int64)

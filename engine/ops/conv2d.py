@@ -18,7 +18,7 @@ from .folding import Affine, absorb_affine
 from .linear import FLOAT, carried_sum, integer_weights
 from .lowering import Builder
 from .view import Decline, Match, View
-from .window import pads_of, zero_pads
+from .window import lower_unfolded, pads_of, zero_pads
 
 
 class Conv2D(Operator):
@@ -71,6 +71,10 @@ class Conv2D(Operator):
         if "bias" in node.params:
             inputs.append(b.const(node.params["bias"]))
         activation.lower_float(node, b, b.op("Conv", *inputs, **_attrs(node.attrs)))
+
+    def lower_windows(self, node: Node, b: Builder, types: Mapping[str, TensorType], most: int) -> str:
+        kernel, out = node.params["weight"].shape[2:], types[node.outputs[0]].shape[2:]
+        return lower_unfolded(b, node.inputs[0], types[node.inputs[0]].shape, kernel, node.attrs, out, most)
 
     def quantize(self, node: Node, p: Parameters) -> QNode | Decline:
         made = integer_weights(node.params["weight"], node.params.get("bias"), p, p.inner or p.out)

@@ -19,6 +19,7 @@ from .folding import Affine, absorb_affine
 from .linear import carried_sum, integer_weights
 from .lowering import Builder
 from .view import Decline, Match, View
+from .window import grid, grouped
 
 
 class ConvTranspose2D(Operator):
@@ -53,6 +54,16 @@ class ConvTranspose2D(Operator):
         if "bias" in node.params:
             inputs.append(b.const(node.params["bias"]))
         activation.lower_float(node, b, b.op("ConvTranspose", *inputs, **_attrs(node.attrs)))
+
+    def lower_windows(self, node: Node, b: Builder, types: Mapping[str, TensorType], most: int) -> str:
+        kernel, (batch, channels, *_) = node.params["weight"].shape[2:], types[node.inputs[0]].shape
+        cells = int(np.prod(kernel))
+        picks = np.tile(np.eye(cells, dtype=np.float32).reshape(1, cells, *kernel), (channels, 1, 1, 1))
+        cast = b.op("ConvTranspose", node.inputs[0], b.const(picks), **{**_attrs(node.attrs), "group": channels})
+        step = grid(types[node.outputs[0]].shape[2:], most // batch)
+        if step > 1:
+            cast = b.op("Slice", cast, *(b.const(v, np.int64) for v in ([0, 0], [2**31, 2**31], [2, 3], [step, step])))
+        return grouped(b, cast, batch, node.attrs["group"], channels * cells)
 
     def quantize(self, node: Node, p: Parameters) -> QNode | Decline:
         made = integer_weights(node.params["weight"], node.params.get("bias"), p, p.inner or p.out)

@@ -17,6 +17,7 @@ from .folding import Affine, absorb_affine, per_channel
 from .linear import carried_sum, integer_weights
 from .lowering import Builder
 from .view import Decline, Match, View
+from .window import grid
 
 
 class MatMul(Operator):
@@ -51,6 +52,15 @@ class MatMul(Operator):
         if "bias" in node.params:
             value = b.op("Add", value, b.const(node.params["bias"]))
         activation.lower_float(node, b, value)
+
+    def lower_windows(self, node: Node, b: Builder, types: Mapping[str, TensorType], most: int) -> str:
+        x, k = node.inputs[0], node.params["weight"].shape[1]
+        if not node.attrs["transpose"]:
+            x = b.op("Transpose", b.op("Reshape", x, b.const([-1, k], np.int64)), perm=(1, 0))
+        step = grid((types[node.outputs[0]].size // len(node.params["weight"]),), most)
+        if step > 1:
+            x = b.op("Slice", x, *(b.const([v], np.int64) for v in (0, 2**31, 1, step)))
+        return b.op("Unsqueeze", x, b.const([0], np.int64))
 
     def quantize(self, node: Node, p: Parameters) -> QNode | Decline:
         made = integer_weights(node.params["weight"], node.params.get("bias"), p, p.inner or p.out)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ir import RawNode
 from ..numerics import Array
+from .lowering import Builder
 from .view import Decline, View
 
 
@@ -142,3 +143,34 @@ def random_pool(rng: np.random.Generator) -> tuple[tuple[int, ...], dict[str, An
     if not plain_ceil(shape[2:], attrs):
         attrs["ceil_mode"] = 0
     return shape, attrs
+
+
+def lower_unfolded(
+    b: Builder, x: str, source: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any], out: Sequence[int], most: int
+) -> str:
+    """Append the windows that a convolution (strides, dilations, pads, group) over x of shape `source` (n, channels, ...) looks through.
+
+    Returns float32 (group, channels / group * kh * kw, positions): of the output `out` (h, w) `most` positions at most, on a grid.
+    """
+    cells, step = int(np.prod(kernel)), grid(out, most // source[0])
+    strides = tuple(s * step for s in attrs["strides"])
+    if cells > 1 or any(attrs["pads"]) or max(strides) > 1:
+        picks = np.tile(np.eye(cells, dtype=np.float32).reshape(cells, 1, *kernel), (source[1], 1, 1, 1))
+        x = b.op("Conv", x, b.const(picks), strides=strides, dilations=attrs["dilations"], pads=attrs["pads"], group=source[1])
+    return grouped(b, x, source[0], attrs["group"], source[1] * cells)
+
+
+def grouped(b: Builder, x: str, batch: int, group: int, k: int) -> str:
+    """Append the step from (batch, k, h, w) to (group, k / group, positions)."""
+    if batch > 1:
+        parts = b.op("Reshape", x, b.const([batch, group, k // group, -1], np.int64))
+        x = b.op("Transpose", parts, perm=(1, 2, 0, 3))
+    return b.op("Reshape", x, b.const([group, k // group, -1], np.int64))
+
+
+def grid(out: Sequence[int], most: int) -> int:
+    """Return the least step at which a grid over positions of shape `out` has no more than `most` of them, or one."""
+    step = 1
+    while int(np.prod([-(-size // step) for size in out])) > max(most, 1):
+        step += 1
+    return step

@@ -1,18 +1,18 @@
-"""Bias correction over samples: WEIGHT_CORRECT_PATH and FEATURE_CORRECT_PATH.
+"""Correction over samples: WEIGHT_CORRECT_PATH and FEATURE_CORRECT_PATH.
 
 Two halves of one difference, each with its own samples:
 
-    WEIGHT_CORRECT_PATH   E[float network] - E[weights quantized]
-    FEATURE_CORRECT_PATH  E[weights quantized] - E[weights and features quantized]
+    WEIGHT_CORRECT_PATH   float network - weights quantized: weights rounded by what they read, then E[difference] into the biases
+    FEATURE_CORRECT_PATH  E[weights quantized] - E[weights and features quantized] into the biases
 
-The vendor's guide explains the first and only names the second; the second is our reading of it. `sweep` does the work. What it holds is
-bounded: MOST samples, and ROOM bytes.
+The vendor's guide explains the first, as far as biases go, and only names the second; the second is our reading of it. `sweep` does the
+work. What it holds is bounded: MOST samples, and ROOM bytes.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,17 +20,17 @@ import numpy as np
 from ..dataset import Sample, read_sample
 from ..errors import DataError
 from ..events import Log, Report
-from ..fake import fake_graph, with_fake_weights
+from ..fake import fake_graph, on_levels, weight_step, with_fake_weights
 from ..ir import Graph, QGraph, digest, keys
-from ..numerics import Array
-from ..ops.base import REGISTRY
+from ..numerics import Array, quantize_weights
+from ..ops.base import GIVEN_SCALES, REGISTRY
 from ..plan import Resolved
 from ..quantize import Quantized
 from ..simulate import PIXELS, Inputs
 from ..sources import Sources
 from ..store import Store
 from ..version import backend
-from .sweep import Sweep, expected_means, live_bytes
+from .sweep import Grid, Sweep, expected_means, live_bytes
 
 MOST = 32
 """Samples at most: the mean of a channel, over all positions of as many pictures, hardly moves any more."""
@@ -38,10 +38,13 @@ MOST = 32
 ROOM = 256 << 20
 """Bytes that the live values of all samples may take together; a large network is corrected on fewer samples."""
 
+METHOD = "rounded weights and biases, 1"
+"""Part of the key of what is stored: a changed method gets another name."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forms:
-    """The float graph with the biases of the model, with those corrected for the weights, and with those corrected for the features too."""
+    """The float graph of the model, with what was corrected for the weights, and with the biases corrected for the features too."""
 
     plain: Graph
     weights: Graph
@@ -49,17 +52,28 @@ class Forms:
 
 
 def correct_both(
-    graph: Graph, quantized: Quantized, resolved: Resolved, inputs: Inputs, sources: Sources, *, store: Store, report: Report
+    graph: Graph,
+    quantized: Quantized,
+    resolved: Resolved,
+    inputs: Inputs,
+    sources: Sources,
+    *,
+    store: Store,
+    report: Report,
+    executor: Executor | None = None,
 ) -> Forms:
     """Return the graph corrected as far as `sources` have samples for it, the weights first; warn where the samples serve twice."""
     for text in overlaps(sources.sets()):
         report(Log(text, "warning", "correction"))
-    forms = [graph]
-    for features, samples in ((False, sources.correction), (True, sources.feature_correction)):
-        before = forms[-1]
-        after = correct(before, quantized, resolved, inputs, samples, features=features, store=store, report=report) if samples else before
-        forms.append(after)
-    return Forms(*forms)
+
+    def corrected(before: Graph, samples: Sequence[Sample], features: bool) -> Graph:
+        if not samples:
+            return before
+        asked = (before, quantized, resolved, inputs, samples)
+        return correct(*asked, features=features, store=store, report=report, executor=executor)
+
+    weights = corrected(graph, sources.correction, False)
+    return Forms(graph, weights, corrected(weights, sources.feature_correction, True))
 
 
 def correct(
@@ -72,8 +86,9 @@ def correct(
     features: bool,
     store: Store,
     report: Report,
+    executor: Executor | None = None,
 ) -> Graph:
-    """Return the float graph with corrected biases; `features` corrects for the features, else for the weights.
+    """Return the float graph with corrected biases; `features` corrects for the features, else for the weights, which are rounded anew.
 
     Unreadable samples are reported and left out; DataError when none is readable. What was found is kept in the store.
     """
@@ -81,15 +96,30 @@ def correct(
     expected = fake_graph(faked if features else graph, quantized, features=False)
     found = fake_graph(faked, quantized, features=features)
     layers = correctable(graph, quantized)
-    place = digest("correct", backend(), features, _names(expected, inputs), _names(found, inputs), [s.key for s in samples])
-    biases = _known(store, place, layers)
-    if biases is None:
+    grids = {} if features else grids_of(graph, quantized, resolved, layers)
+    steps = [(grids[name].step, grids[name].bits) for name in layers if name in grids]
+    networks = (_names(expected, inputs), _names(found, inputs))
+    place = digest("correct", METHOD, backend(), features, *networks, steps, [s.key for s in samples])
+    made = _known(store, place, graph, grids, layers)
+    if made is None:
         fed = _load(found, inputs, layers, samples, report)
-        sweep = Sweep(found, layers, fed, expected_means(expected, layers, fed), report)
-        biases = sweep.run()
-        store.put(place, json.dumps([biases[name].tolist() for name in layers]).encode())
-    nodes = (replace(n, params={**n.params, "bias": biases[n.name]}) if n.name in biases else n for n in graph.nodes)
+        means = expected_means(expected, layers, fed, executor)
+        made = Sweep(found, layers, fed, means, report, grids=grids, executor=executor).run()
+        store.put(place, b"".join(_stored(made[name], grids.get(name)) for name in layers))
+    nodes = (replace(n, params={**n.params, **made[n.name]}) if n.name in made else n for n in graph.nodes)
     return replace(graph, nodes=tuple(nodes))
+
+
+def grids_of(graph: Graph, quantized: Quantized, resolved: Resolved, layers: Mapping[str, int]) -> dict[str, Grid]:
+    """Return what the weights of each layer that sums products are rounded to: the scales and the width it has without correction."""
+    sources = {q.name: q.ins[0] for q in quantized.graph.nodes if q.name in layers and "weight" in q.arrays}
+    found = {}
+    for node in graph.nodes:
+        if node.name in sources and int(np.prod(node.params["weight"].shape[1:])) > 1:
+            choice = resolved.choices[node.name]
+            bits = choice.weight_bits or 8
+            found[node.name] = Grid(node.params["weight"], weight_step(node, sources[node.name], bits, choice.weight_method), bits)
+    return found
 
 
 def correctable(graph: Graph, quantized: Quantized) -> dict[str, int]:
@@ -123,7 +153,7 @@ def _load(graph: QGraph, inputs: Inputs, layers: Mapping[str, int], samples: Seq
     count = min(most, len(samples))
     chosen = [samples[i * len(samples) // count] for i in range(count)]
     if len(chosen) < len(samples):
-        report(Log(f"biases are corrected on {len(chosen)} of {len(samples)} samples"))
+        report(Log(f"corrected on {len(chosen)} of {len(samples)} samples"))
     fed, failures = [], []
     for sample in chosen:
         try:
@@ -143,8 +173,33 @@ def _names(graph: QGraph, inputs: Inputs) -> list[str]:
     return [table[t] for node in graph.nodes for t in node.outputs]
 
 
-def _known(store: Store, place: str, layers: Mapping[str, int]) -> dict[str, Array] | None:
+def _stored(params: Mapping[str, Array], grid: Grid | None) -> bytes:
+    """Return what was found for one layer as bytes: its bias, and the levels of its weights."""
+    bias = params["bias"].astype("<f4").tobytes()
+    if grid is None:
+        return bias
+    levels = quantize_weights(params["weight"], grid.step, grid.bits)
+    return bias + levels.tobytes()
+
+
+def _known(
+    store: Store, place: str, graph: Graph, grids: Mapping[str, Grid], layers: Mapping[str, int]
+) -> dict[str, dict[str, Array]] | None:
+    """Return what was found earlier for every layer, None where nothing was, or something of another size."""
     data = store.get(place)
     if data is None:
         return None
-    return {name: np.asarray(bias, np.float32) for name, bias in zip(layers, json.loads(data), strict=True)}
+    channels = {n.name: len(n.params["weight"]) for n in graph.nodes if n.name in layers}
+    sizes = {name: 4 * count + (grids[name].weight.size if name in grids else 0) for name, count in channels.items()}
+    if len(data) != sum(sizes.values()):
+        return None
+    made, at = {}, 0
+    for name in layers:
+        split = at + 4 * channels[name]
+        made[name] = {"bias": np.frombuffer(data[at:split], "<f4").astype(np.float32)}
+        at += sizes[name]
+        if name in grids:
+            grid = grids[name]
+            levels = np.frombuffer(data[split:at], np.int8).reshape(channels[name], -1)
+            made[name] |= {"weight": on_levels(levels, grid.step).reshape(grid.weight.shape), GIVEN_SCALES: grid.step}
+    return made

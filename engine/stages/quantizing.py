@@ -1,8 +1,9 @@
-"""From decisions to the network that is simulated: quantize, correct biases where samples are given for it, fake one side if asked."""
+"""From decisions to the network that is simulated: quantize, correct where samples are given for it, fake one side if asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 
 from ..events import Progress, Report
@@ -27,10 +28,12 @@ def quantized_forms(
     report: Report,
     stage: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     made: Made | None = None,
+    executor: Executor | None = None,
 ) -> tuple[Quantized, Quantized]:
-    """Return the integer network, its biases corrected where samples are given for it, and the one to simulate.
+    """Return the integer network, corrected where samples are given for it, and the one to simulate.
 
-    `stage` is entered around each part that takes time; `made` remembers layers from one call to the next.
+    `stage` is entered around each part that takes time; `made` remembers layers from one call to the next; correction samples are run by
+    the executor's threads, if there is one.
     """
     levels = dict.fromkeys(inputs.pictures, PIXELS)
 
@@ -43,6 +46,6 @@ def quantized_forms(
     forms = Forms(graph, graph, graph)
     if sources.calibration and (sources.correction or sources.feature_correction):
         with stage("correct"):
-            forms = correct_both(graph, quantized, resolved, inputs, sources, store=store, report=report)
+            forms = correct_both(graph, quantized, resolved, inputs, sources, store=store, report=report, executor=executor)
             quantized = quantize(forms.both, ranges, resolved, inputs=levels, made=made)
     return quantized, simulated(forms, quantized, resolved, sources.config, report)

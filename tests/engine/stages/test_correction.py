@@ -1,7 +1,8 @@
-"""Bias correction: the algebra, layer after layer against plain numpy, and what a user is told."""
+"""Correction of weights and biases: the algebra, layer after layer against plain numpy, and what a user is told."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from engine.ir import Graph, Node, TensorType
 from engine.numerics import Array, affine
 from engine.ops.base import REGISTRY
 from engine.ops.conv2d import convolve
+from engine.ops.lowering import Builder
+from engine.ort.session import run_steps
 from engine.plan import Choice, Plan
 from engine.quantize import quantize
 from engine.simulate import Inputs
@@ -84,8 +87,12 @@ def run_correct(
     return correct(graph, quantized, resolved, inputs, samples, features=features, store=store or Store(None), report=hook)
 
 
+def param_of(graph: Graph, name: str, param: str) -> Array:
+    return next(n for n in graph if n.name == name).params[param].astype(np.float64)
+
+
 def bias_of(graph: Graph, name: str) -> Array:
-    return next(n for n in graph if n.name == name).params["bias"].astype(np.float64)
+    return param_of(graph, name, "bias")
 
 
 def test_the_algebra() -> None:
@@ -102,6 +109,7 @@ def test_weights_layer_after_layer(tmp_path: Path) -> None:
     graph, (samples, xs) = network(), written(tmp_path, 5)
     a, b, c, _ = graph.nodes
     made = run_correct(graph, samples, features=False)
+    rough = {name: param_of(made, name, "weight") for name in "abc"}
 
     def sums(node: Node, inputs: list[Array], weight: Array, bias: Array) -> list[Array]:
         return [convolve(x.astype(np.float64), weight, CONV) + bias.reshape(1, -1, 1, 1) for x in inputs]
@@ -110,15 +118,33 @@ def test_weights_layer_after_layer(tmp_path: Path) -> None:
     exact_b = sums(b, exact_a, b.params["weight"].astype(np.float64), np.zeros(3))
     exact_c = sums(c, exact_a, c.params["weight"].astype(np.float64), c.params["bias"])
 
-    rough_a = [np.maximum(v, 0) for v in sums(a, xs, coarse(a.params["weight"]), a.params["bias"])]
+    rough_a = [np.maximum(v, 0) for v in sums(a, xs, rough["a"], a.params["bias"])]
     bias_a = a.params["bias"] + channel_means(exact_a) - channel_means(rough_a)
     assert bias_of(made, "a") == pytest.approx(bias_a, abs=2e-5)
-    better_a = [np.maximum(v, 0) for v in sums(a, xs, coarse(a.params["weight"]), bias_a)]
-    bias_b = channel_means(exact_b) - channel_means(sums(b, better_a, coarse(b.params["weight"]), np.zeros(3)))
+    better_a = [np.maximum(v, 0) for v in sums(a, xs, rough["a"], bias_a)]
+    bias_b = channel_means(exact_b) - channel_means(sums(b, better_a, rough["b"], np.zeros(3)))
     assert bias_of(made, "b") == pytest.approx(bias_b, abs=2e-5)
-    bias_c = c.params["bias"] + channel_means(exact_c) - channel_means(sums(c, better_a, coarse(c.params["weight"]), c.params["bias"]))
+    bias_c = c.params["bias"] + channel_means(exact_c) - channel_means(sums(c, better_a, rough["c"], c.params["bias"]))
     assert bias_of(made, "c") == pytest.approx(bias_c, abs=2e-5)
     assert np.abs(bias_a - a.params["bias"]).max() > 1e-3
+
+    inputs = {"a": xs, "b": better_a, "c": better_a}
+    moved = 0
+    for node in (a, b, c):
+        levels = rough[node.name] / param_of(made, node.name, "weight_scale").reshape(-1, 1, 1, 1)
+        assert np.allclose(levels, np.rint(levels), atol=1e-5)
+        assert np.abs(levels).max() < 2 ** (BITS - 1)
+        nearest = coarse(node.params["weight"])
+        moved += int((np.abs(rough[node.name] - nearest) > 1e-4).sum())
+        lost, least = (sum_of_squares(inputs[node.name], w - node.params["weight"]) for w in (nearest, rough[node.name]))
+        assert (least <= lost * (1 + 1e-6)).all()
+        assert least.sum() < 0.95 * lost.sum()
+    assert moved
+
+
+def sum_of_squares(inputs: list[Array], weight: Array) -> Array:
+    """Return what a difference of weights makes of each output channel, summed over samples and positions."""
+    return sum(((convolve(x.astype(np.float64), weight, CONV)) ** 2).sum(axis=(0, 2, 3)) for x in inputs)
 
 
 def test_features_add_what_their_rounding_shifts(tmp_path: Path) -> None:
@@ -143,7 +169,9 @@ def test_the_store_knows_it_and_the_steps_are_told(tmp_path: Path) -> None:
     for sample in samples:
         sample.paths[0].unlink()
     again = run_correct(graph, samples, features=False, store=store)
-    assert all(np.array_equal(bias_of(first, name), bias_of(again, name)) for name in "abc")
+    for name in "abc":
+        for param in ("weight", "weight_scale", "bias"):
+            assert np.array_equal(param_of(first, name, param), param_of(again, name, param))
 
 
 def test_what_is_held_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,16 +185,13 @@ def test_what_is_held_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     samples, _ = written(tmp_path, 8)
     run_correct(graph, samples, features=False, said=said)
     (text,) = [e.text for e in said if isinstance(e, Log) and "samples" in e.text]
-    used = int(text.split()[4])
+    used = int(text.split()[2])
     assert 1 <= used < 8 < MOST
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_an_operator_with_a_bias_says_where_its_channels_are(name: str) -> None:
     """A bias added to the float layer moves exactly that channel along the axis named."""
-    from engine.ops.lowering import Builder
-    from engine.ort.session import run_steps
-
     operator, random = REGISTRY[name], np.random.default_rng(2)
     example = operator.example(random, 8)
     node = example.node
@@ -188,6 +213,68 @@ def test_an_operator_with_a_bias_says_where_its_channels_are(name: str) -> None:
     step = np.moveaxis(results[1] - results[0], axis, 0).reshape(channels, -1)
     tolerance = 1e-5 * max(1.0, float(np.abs(results[0]).max()))
     assert step == pytest.approx(np.arange(1, channels + 1).reshape(-1, 1) * np.ones((1, step.shape[1])), abs=tolerance)
+
+
+def adds_products(name: str) -> bool:
+    """Tell whether an operator has a bias of its own and more than one weight for an output."""
+    nodes = (REGISTRY[name].example(np.random.default_rng(seed), 8).node for seed in range(8))
+    return any(REGISTRY[name].channel_axis(n) is not None and n.params["weight"][0].size > 1 for n in nodes)
+
+
+SUMMING = [name for name in sorted(REGISTRY) if adds_products(name)]
+
+
+def windows_of(node: Node, types: Mapping[str, TensorType], x: Array, most: int) -> Array:
+    """Return what the weights of a layer multiply, (groups, k, positions)."""
+    b = Builder()
+    b.begin("y")
+    b.finish(REGISTRY[node.op].lower_windows(node, b, types, most), "windows")
+    return run_steps(b, {"x": x.astype(np.float32)}, ["windows"])[0].astype(np.float64)
+
+
+def plain_sums(node: Node, types: Mapping[str, TensorType], x: Array) -> Array:
+    """Return the sums of products of a layer, (channels, positions)."""
+    b = Builder()
+    b.begin("y")
+    attrs = {**node.attrs, "low": -np.inf, "high": np.inf, "function": ""}
+    bare = Node(node.op, "y", node.inputs, ("y",), attrs, {"weight": node.params["weight"]})
+    REGISTRY[node.op].lower_float(bare, b, types)
+    value = run_steps(b, {"x": x.astype(np.float32)}, ["y"])[0].astype(np.float64)
+    axis = REGISTRY[node.op].channel_axis(node)
+    assert axis is not None
+    return np.moveaxis(value, axis, 0).reshape(len(node.params["weight"]), -1)
+
+
+def products(windows: Array, weight: Array) -> Array:
+    grouped = weight.astype(np.float64).reshape(len(windows), -1, windows.shape[1])
+    return (grouped @ windows).reshape(len(weight), -1)
+
+
+@pytest.mark.parametrize("name", SUMMING)
+@pytest.mark.parametrize("seed", range(4))
+def test_windows_are_what_weights_multiply(name: str, seed: int) -> None:
+    """Weights times windows are the sums of the layer at every position, or at some of them, evenly spread."""
+    example = REGISTRY[name].example(np.random.default_rng(seed), 8)
+    node, x = example.node, np.random.default_rng(seed).normal(0, 1, example.inputs[0].shape)
+    exact = plain_sums(node, example.types, x)
+    tolerance = 1e-5 * max(1.0, float(np.abs(exact).max()))
+    every = windows_of(node, example.types, x, 1 << 30)
+    assert products(every, node.params["weight"]) == pytest.approx(exact, abs=tolerance)
+    some = windows_of(node, example.types, x, 5)
+    assert 1 <= some.shape[2] <= 5
+    for column in products(some, node.params["weight"]).T:
+        assert np.abs(exact - column[:, None]).max(axis=0).min() <= tolerance
+
+
+@pytest.mark.parametrize("name", ["Conv2D", "ConvTranspose2D"])
+def test_windows_of_a_batch(name: str) -> None:
+    weight = np.random.default_rng(1).normal(0, 1, (4, 2, 2, 2)).astype(np.float32)
+    attrs = {**CONV, "pads": (0, 0, 0, 0), "group": 2, "output_padding": (0, 0)}
+    node, size = Node(name, "y", ("x",), ("y",), attrs, {"weight": weight}), 6 if name == "Conv2D" else 8
+    types = {"x": TensorType((3, 4, 7, 7)), "y": TensorType((3, 4, size, size))}
+    x = np.random.default_rng(2).normal(0, 1, (3, 4, 7, 7))
+    windows = windows_of(node, types, x, 1 << 30)
+    assert products(windows, weight) == pytest.approx(plain_sums(node, types, x), abs=1e-4)
 
 
 def test_a_shared_sample_is_warned_of() -> None:
