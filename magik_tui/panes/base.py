@@ -15,6 +15,7 @@ from magik_tui.core import State
 from magik_tui.core.heat import BadMoved, RowMoved, view
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.twin import twin
+from magik_tui.widgets.filterline import FilterLine
 from magik_tui.widgets.rows import Rows
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class Pane(Widget, can_focus=True):
     def keys(self) -> Widget:
         """Return the widget that has the focus when the pane has the keys."""
         return next((each for each in self.query("*") if each.can_focus and each.display), self)
+
+    def unfilter(self) -> None:
+        """Show all rows again: Esc where nothing is at work."""
+        for line in self.query(FilterLine):
+            line.drop()
 
     def take(self, state: State) -> None:
         """Remember and draw `state`."""

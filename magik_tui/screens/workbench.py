@@ -45,7 +45,7 @@ class WorkbenchScreen(Screen[None]):
         Binding("colon,ctrl+p", "palette", id="palette.open", show=False, tooltip="Find what to do by its name"),
         Binding("q", "quit", "quit", id="app.quit", tooltip="Stop the engine and quit"),
         Binding("r", "ask_run", "run", id="run.start", tooltip="Make the table anew"),
-        Binding("escape", "cancel", "stop", id="run.stop", key_display="Esc", tooltip="Stop the run; clear the message"),
+        Binding("escape", "cancel", "stop", id="run.stop", key_display="Esc", tooltip="Stop the run; clear the message; drop the filter"),
         Binding("A", "auto", id="live.auto", show=False, tooltip="Auto-run on or off: changes run at once, or wait"),
         Binding("w", "log", "log", id="log.open", tooltip="Warnings and log of the last run, and back"),
         *(Binding(e.digit, f"pane('{e.id}')", e.title, id=f"pane.{e.id}", show=False, tooltip=f"The pane {e.title}") for e in PANES),
@@ -177,8 +177,12 @@ class WorkbenchScreen(Screen[None]):
         self._dispatch(ev.RunAsked(self._clock()))
 
     def action_cancel(self) -> None:
-        """Stop the run."""
-        self._dispatch(ev.CancelAsked())
+        """Stop the run; where nothing is to be stopped, show again what a filter hides."""
+        pane = self.query_one(Body).focused
+        if self.why_not("run.stop", self._state) and pane is not None:
+            pane.unfilter()
+        else:
+            self._dispatch(ev.CancelAsked())
 
     def action_auto(self) -> None:
         """Let changes run at once, or wait."""

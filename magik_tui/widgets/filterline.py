@@ -162,6 +162,14 @@ class FilterLine(Widget):
         self.screen.set_focus(self._back)
         self.post_message(self.Left(keep))
 
+    def drop(self) -> bool:
+        """Clear a filter that was kept, as Esc in the line does; tell whether there was one."""
+        if self.is_open or not self._text:
+            return False
+        self._back = self.screen.focused
+        self.action_leave(False)
+        return True
+
     def action_walk(self, by: int) -> None:
         """Move over the rows."""
         self.post_message(self.Walked(by))

@@ -380,6 +380,12 @@ def test_a_filter_narrows_while_one_types(watched: Any) -> None:
         await pilot.pause()
         assert (app.bench.cursor, line.size.height, heatmap.has_focus) == (14, 0, True)
         assert sum(row.startswith(">") for row in app.text()[3:17]) == 1
+        await pilot.press("slash", *"cos", "less_than_sign", *"0.98", "enter")
+        await app.until(lambda s: heatmap.count == 7)
+        await pilot.press("escape")  # the line was left long ago, and nothing is at work
+        await app.until(lambda s: heatmap.count == 25)
+        await pilot.pause()
+        assert (line.size.height, heatmap.has_focus) == (0, True)
 
     live(watched("good"), talk)
 
