@@ -75,6 +75,12 @@ class Data:
         """The row under the cursor."""
         return self.entries[self.cursor] if self.cursor < len(self.entries) else None
 
+    @property
+    def pictured(self) -> Sample | None:
+        """The sample whose picture is in sight: that under the cursor, on the head of a set the first of it."""
+        here = self.entries[self.cursor : self.cursor + 2]
+        return next((entry.sample for entry in here[: 1 if here and here[0].sample else 2] if entry.sample is not None), None)
+
 
 class DataSeen(ev.Event, frozen=True):
     """The sets are in sight: they shall be there."""
@@ -173,7 +179,7 @@ def _odd(state: State, event: OddAsked) -> Step:
 @on(PictureWanted)
 def _wanted(state: State, event: PictureWanted) -> Step:
     data = state.of(Data)
-    sample = data.chosen.sample if data.chosen else None
+    sample = data.pictured
     if sample is None or not sample.picture or not sample.files or sample.files[0] in data.pictures:
         return state, ()
     file = sample.files[0]

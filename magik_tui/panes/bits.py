@@ -146,7 +146,6 @@ class BitsPane(ListPane):
         """Give the keys back to the table; a filter that makes no sense is not kept."""
         if not message.keep or self.state.of(Bits).filter.trouble:
             self.desk.dispatch(UnitsFiltered(""))
-        self.screen.set_focus(self.query_one(UnitTable))
         self.show(self.state)
 
     def on_filter_line_walked(self, message: FilterLine.Walked) -> None:

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import PurePath
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -26,6 +27,7 @@ MEASURED = "DEBUG_PATH"
 REST = 0.15  # seconds that the cursor rests before a picture is asked for
 SAID = 3  # lines of warnings
 NOT_MEASURED = "layers are measured on the samples of DEBUG_PATH, and this row is none of them"
+NAMES = 26  # cells for the names of samples, at most
 
 
 class SampleList(Rows):
@@ -34,16 +36,21 @@ class SampleList(Rows):
     def __init__(self) -> None:
         super().__init__(id="data")
         self._state: State | None = None
+        self._entries: tuple[Entry, ...] = ()
+        self._names = NAMES
 
     def show(self, state: State) -> None:
         """Draw the list."""
         data = state.of(Data)
+        if data.entries is not self._entries:
+            self._entries, self._names = data.entries, name_width(data.entries)
         self._state, self.count, self.cursor = state, len(data.entries), data.cursor
         self.redraw()
 
     def head(self) -> Line:
         """Return the names of the columns."""
-        return ((fit("   cosine  sample                      worst layer, or what is odd", self.room), "head"),)
+        names = fit("sample", self._names)
+        return ((fit(cut(f"   cosine  {names}  worst layer, or what is odd", self.room), self.room), "head"),)
 
     def row(self, index: int) -> Line:
         """Return a set's head, or a sample."""
@@ -51,11 +58,11 @@ class SampleList(Rows):
             return ()
         entry = self._state.of(Data).entries[index]
         role: Role = "cursor" if index == self.cursor else "strong" if entry.sample is None else "warn" if entry.sample.fault else "text"
-        return ((fit(cut(entry_text(self._state, entry), self.room), self.room), role),)
+        return ((fit(cut(entry_text(self._state, entry, self._names), self.room), self.room), role),)
 
 
-def entry_text(state: State, entry: Entry) -> str:
-    """Return one row as text; of a measured sample its worst layer and that cosine."""
+def entry_text(state: State, entry: Entry, names: int) -> str:
+    """Return one row as text, the sample's name in `names` cells; of a measured sample its worst layer and that cosine."""
     data = state.of(Data)
     if entry.sample is None:
         found = data.sets.sets[entry.key] if data.sets else None
@@ -66,7 +73,13 @@ def entry_text(state: State, entry: Entry) -> str:
     worst = worst_layer(state, entry) if entry.key == MEASURED else None
     cosine = fixed(worst[1]) if worst else ""
     layer = clean(state.table.rows[worst[0]].name) if worst else ""
-    return f"  {cosine:>7}  {fit(entry.sample.name, 26)}  {clean(entry.sample.fault) or layer}"
+    name = fit(entry.sample.name, names)
+    return f"  {cosine:>7}  {name}  {' in '.join(filter(None, (clean(entry.sample.fault), layer)))}"
+
+
+def name_width(entries: tuple[Entry, ...]) -> int:
+    """Return how many cells the names of samples need, at most NAMES."""
+    return min(NAMES, max([cell_len(clean(e.sample.name)) for e in entries if e.sample is not None], default=6))
 
 
 def worst_layer(state: State, entry: Entry) -> tuple[int, float] | None:
@@ -152,7 +165,7 @@ class DataPane(ListPane):
         width = min(48, self.size.width // 3) if self.pictured and self.size.width >= 60 else 0
         if thumb.styles.width is None or thumb.styles.width.value != width:
             thumb.styles.width = width
-        sample = data.chosen.sample if data.chosen else None
+        sample = data.pictured
         file = sample.files[0] if sample and sample.picture and sample.files else ""
         if width and file and file not in data.pictures:
             self.set_timer(REST, lambda: self._rested(file))
@@ -160,8 +173,8 @@ class DataPane(ListPane):
 
     def _rested(self, file: str) -> None:
         """Ask for the picture if the cursor is still on it."""
-        chosen = self.state.of(Data).chosen
-        if chosen is not None and chosen.sample is not None and file in chosen.sample.files:
+        sample = self.state.of(Data).pictured
+        if sample is not None and file in sample.files:
             self.desk.dispatch(PictureWanted())
 
     def moved(self, by: int = 0, to: int | None = None) -> ev.Event:

@@ -59,8 +59,9 @@ def test_a_sample_that_is_not_measured_leads_nowhere_and_says_why(watched: Any) 
 
 def test_the_next_odd_sample_and_its_picture(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await app.until(lambda s: s.of(Data).pictures.get("/home/me/debug/cat_000.jpg") is not None)  # that of the set under the cursor
         await pilot.press("n")
-        state = await app.until(lambda s: any(p is not None for p in s.of(Data).pictures.values()))
+        state = await app.until(lambda s: s.of(Data).pictures.get("b.png") is not None)
         assert state.of(Data).chosen.sample.fault == "mostly black"
         await pilot.pause()
         assert sum("▀" in line for line in app.text()) >= 5
