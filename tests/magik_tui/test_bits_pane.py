@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual import events as ui
 from textual.pilot import Pilot
 
 from magik_tui import wire
@@ -301,3 +302,13 @@ def test_cost_and_prediction() -> None:
 )
 def test_how_a_range_is_typed(text: str, ends: Any) -> None:
     assert ends_of(text) == ends
+
+
+def test_a_width_is_typed_in_one_burst_with_what_follows(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for key, character in (("equals_sign", "="), ("1", "1"), ("2", "2"), ("enter", "\r"), ("minus", "-"), ("j", "j"), ("plus", "+")):
+            app.post_message(ui.Key(key, character))
+        state = await app.until(lambda s: len(s.of(Live).plan) == 2 and not s.stale)
+        assert changes(state) == [Choice(feature_bits=10)] * 2
+
+    live(watched("good"), talk)
