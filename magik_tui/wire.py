@@ -41,6 +41,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
     feature_bits: int | None = None
     weight_bits: int | None = None
+    requested_feature_bits: int | None = None
     method: str | None = None
     min: float | None = None
     max: float | None = None

@@ -118,6 +118,17 @@ def test_a_float_layer_says_why(table: Table) -> None:
     assert "why it is float\n   Softmax runs in float between a\n   dequantize and a quantize" in beside
 
 
+def test_a_layer_of_another_width_than_asked_says_so(document: MakeDocument) -> None:
+    made = document()
+    rows = list(made.nodes)
+    rows[13] = msgspec.structs.replace(rows[13], feature_bits=12, requested_feature_bits=4, method="SHARED")
+    state = shown(tb.from_document(msgspec.structs.replace(made, nodes=tuple(rows)), ()), cursor=13)
+    below = [line_text(line) for line in layer_lines(state, 80, 6, beside=False)]
+    assert "why   4 asked: keeps its input's levels" in below[-1]
+    beside = "\n".join(line_text(line).rstrip() for line in layer_lines(state, 38, 40, beside=True))
+    assert " why\n   4 asked: keeps its input's levels" in beside
+
+
 @pytest.mark.parametrize("beside", [True, False])
 def test_the_layer_pane_holds_hostile_names_in_its_width(document: MakeDocument, beside: bool) -> None:
     table = tb.from_document(document("hostile", 20, 3), ())
