@@ -159,7 +159,7 @@ def _reason(row: Row) -> tuple[str, str, Role]:
     """Return a label, why the layer is as it is, and the role of that; blank where there is nothing to say."""
     asked = row.requested_feature_bits
     if row.quantized and asked and row.feature_bits and asked != row.feature_bits:
-        why = ": keeps its input's levels" if row.method == "SHARED" else ""
+        why = ": keeps input levels" if row.method == "SHARED" else ""
         return "why", f"{asked} asked{why}", "warn"
     if row.reason:
         return "why" if row.quantized else "float", clean(row.reason), "text" if row.quantized else "warn"

@@ -124,9 +124,9 @@ def test_a_layer_of_another_width_than_asked_says_so(document: MakeDocument) -> 
     rows[13] = msgspec.structs.replace(rows[13], feature_bits=12, requested_feature_bits=4, method="SHARED")
     state = shown(tb.from_document(msgspec.structs.replace(made, nodes=tuple(rows)), ()), cursor=13)
     below = [line_text(line) for line in layer_lines(state, 80, 6, beside=False)]
-    assert "why   4 asked: keeps its input's levels" in below[-1]
+    assert "why   4 asked: keeps input levels" in below[-1]
     beside = "\n".join(line_text(line).rstrip() for line in layer_lines(state, 38, 40, beside=True))
-    assert " why\n   4 asked: keeps its input's levels" in beside
+    assert " why\n   4 asked: keeps input levels" in beside
 
 
 @pytest.mark.parametrize("beside", [True, False])
