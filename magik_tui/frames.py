@@ -10,12 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from rich.cells import cell_len
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
+
+from magik_tui.pens import on_blanks, written
 
 Cell = tuple[str, Style | None]
 Piece = tuple[int, int, Strip]  # column, row, what stands there
@@ -31,7 +34,7 @@ class Less(CompositorUpdate):
 
     def render_segments(self, console: Console) -> str:
         """Return the pieces as what the terminal reads, each at its place."""
-        return "".join(f"\x1b[{y + 1};{x + 1}H{strip.render(console)}" for x, y, strip in self.pieces)
+        return written(((f"\x1b[{y + 1};{x + 1}H", strip) for x, y, strip in self.pieces), console._color_system or ColorSystem.TRUECOLOR)
 
 
 class Frames:
@@ -94,7 +97,8 @@ def _laid(line: list[Cell], pieces: Iterable[tuple[int, Strip]]) -> list[Cell]:
         cells = line[start:x]
         for text, style, _ in strip:
             if text.isascii() or _single(text):
-                cells += [(character, style) for character in text]
+                bare = on_blanks(style)
+                cells += [(character, bare if character == " " else style) for character in text]
             else:
                 _add_wide(cells, text, style)
         wide = wide or _has_filler(cells)
@@ -117,7 +121,7 @@ def _add_wide(cells: list[Cell], text: str, style: Style | None) -> None:
     for character in text:
         width = cell_len(character)
         if width:
-            cells += [(character, style), *((FILLER, style),) * (width - 1)]
+            cells += [(character, on_blanks(style) if character == " " else style), *((FILLER, style),) * (width - 1)]
         elif cells:
             at = -1 if cells[-1][0] != FILLER else -2
             cells[at] = (cells[at][0] + character, cells[at][1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from textual import events as ui
 from textual.binding import Binding
+from textual.geometry import Size
 from textual.widget import Widget
 
 from magik_tui import events as ev
@@ -55,6 +56,7 @@ class Pane(Widget, can_focus=True):
     def __init__(self, desk: Desk, state: State, *, id: str) -> None:  # noqa: A002 - textual's own name
         super().__init__(id=f"pane-{id}")
         self.desk, self.state, self.name_of_pane = desk, state, id
+        self.drawn_for = Size(0, 0)
 
     def show(self, state: State) -> None:
         """Draw `state`."""
@@ -88,7 +90,8 @@ class Pane(Widget, can_focus=True):
     def take(self, state: State) -> None:
         """Remember and draw `state`."""
         self.state = state
-        if self.is_mounted and self.size:
+        self.drawn_for = self.size if self.is_mounted else Size(0, 0)
+        if self.drawn_for:
             self.show(state)
 
     def on_mouse_down(self, event: ui.MouseDown) -> None:
@@ -96,8 +99,9 @@ class Pane(Widget, can_focus=True):
         self.desk.dispatch(PaneChosen(self.name_of_pane))
 
     def on_resize(self, event: ui.Resize) -> None:
-        """Draw again for the new size."""
-        self.call_after_refresh(self._again)
+        """Draw again for the new size, where that was not done with the layout."""
+        if self.drawn_for != self.size:
+            self.call_after_refresh(self._again)
 
     def _again(self) -> None:
         self.take(self.state)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events as ui
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -70,6 +71,7 @@ class WorkbenchScreen(Screen[None]):
         super().__init__()
         self._dispatch, self._state, self._clock = dispatch, state, clock
         self._prompt: PromptBar | None = None
+        self._laying_out = False
 
     def compose(self) -> ComposeResult:
         """Return the parts of the screen from top to bottom."""
@@ -88,6 +90,23 @@ class WorkbenchScreen(Screen[None]):
             text = f"This terminal is {width}x{height}.\nThe workbench needs at least {LEAST_WIDTH}x{LEAST_HEIGHT}."
             self.query_one("#small", Static).update(text)
         self._dispatch(pl.Resized(width, height))
+
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        """Let panes that came into sight or changed their size draw what is so now; textual's first frame is of what was."""
+        self._laying_out = True
+        try:
+            super()._refresh_layout(size, scroll)
+        finally:
+            self._laying_out = False
+        body = self.query_one_optional(Body)
+        if body is not None:
+            body.draw_resized()
+        if self.is_current and not self.app._batch_count:
+            self._compositor_refresh()
+
+    def _compositor_refresh(self) -> None:
+        if not self._laying_out:
+            super()._compositor_refresh()
 
     def show(self, state: State) -> None:
         """Draw `state`; each part redraws what differs."""

@@ -101,6 +101,13 @@ class Body(Inked):
                 self._panes[focus].call_after_refresh(self.give_keys)
             self._refresh_strips()
 
+    def draw_resized(self) -> None:
+        """Let the panes in sight that were drawn for another size draw themselves again."""
+        for place in self._seen:
+            pane = self._panes[place.pane]
+            if pane.drawn_for != pane.size:
+                pane.take(self._state)
+
     def _place(self, places: tuple[Place, ...]) -> None:
         self._seen = places
         visible = [place.pane for place in places]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
@@ -15,11 +16,17 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from magik_tui.frames import Frames
+from magik_tui.pens import pen, turn, written
 from tests.magik_tui.emulator import Screen
 
 WIDTH, HEIGHT = 24, 3
 SIZE = Size(WIDTH, HEIGHT)
-STYLES = [None, Style(bold=True), Style(reverse=True)]
+SYSTEM = ColorSystem.EIGHT_BIT
+STYLES = [
+    None, Style(bold=True), Style(reverse=True), Style(dim=True, color="red"), Style(color="#010203", bgcolor="color(17)"),
+    Style(bold=True, dim=True, bgcolor="color(17)"), Style(underline=True, italic=True, color="bright_blue", bgcolor="default"),
+    Style(color="red", bgcolor="white", link="https://here"),
+]  # fmt: skip
 Runs = list[tuple[str, int]]
 
 
@@ -28,7 +35,7 @@ def strip(runs: Runs, width: int) -> Strip:
 
 
 words = st.lists(st.sampled_from(["a", "b", " ", "0", "░", "层", "e\u0301"]), max_size=6).map("".join)
-runs = st.lists(st.tuples(words, st.integers(0, 2)), max_size=8)
+runs = st.lists(st.tuples(words, st.integers(0, len(STYLES) - 1)), max_size=8)
 frames = st.lists(st.lists(runs, min_size=HEIGHT, max_size=HEIGHT), min_size=1, max_size=4)
 
 
@@ -103,3 +110,30 @@ def test_nothing_is_trusted_after_a_change_of_size_or_when_told_so() -> None:
     memory.forget()
     assert len(memory.less(full(lines), SIZE).pieces) == 2 * HEIGHT
     assert len(memory.less(full(lines), Size(WIDTH + 1, HEIGHT)).pieces) == 2 * HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "blank", "codes"),
+    [
+        (Style(color="red", bgcolor="blue"), Style(color="green", bgcolor="blue"), False, "\x1b[32m"),
+        (Style(color="red", bgcolor="blue"), Style(color="green", bgcolor="blue"), True, ""),
+        (Style(color="red", bgcolor="blue"), Style(bgcolor="white", bold=True), True, "\x1b[47m"),
+        (Style(bold=True), Style(bold=True, bgcolor="white"), False, "\x1b[47m"),
+        (Style(bold=True, dim=True), Style(dim=True), False, "\x1b[22;2m"),
+        (Style(reverse=True, color="red"), Style(color="red"), True, "\x1b[27m"),
+        (Style(bold=True, color="red"), None, False, "\x1b[0m"),
+        (None, Style(color="#010203"), False, "\x1b[38;5;16m"),
+        (Style(color="red"), Style(color="red"), False, ""),
+    ],
+)
+def test_of_a_style_what_differs_is_sent(before: Style | None, after: Style | None, blank: bool, codes: str) -> None:
+    assert turn(pen(before, SYSTEM), pen(after, SYSTEM), blank)[0] == codes
+
+
+def test_the_terminal_is_left_with_a_plain_pen() -> None:
+    text = written(
+        [("", [Segment("a", Style(bold=True)), Segment("b", Style(color="red", link="https://here")), Segment("c", None)])], SYSTEM
+    )
+    assert text.startswith("\x1b[1ma\x1b[0m\x1b]8;")
+    assert text.endswith("\x1b[31mb\x1b[0m\x1b]8;;\x1b\\c")
+    assert written([("", [Segment("a", Style(bold=True))])], SYSTEM) == "\x1b[1ma\x1b[0m"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from magik_tui import events as ev
 from magik_tui.core.places import PaneChosen, Places
 from magik_tui.panes.base import Pane
 from magik_tui.panes.registry import PANES, TITLES
@@ -172,3 +173,27 @@ def test_hostile_names_in_every_pane(watched: Any, entry: Any, size: tuple[int, 
         assert all(line.isprintable() for line in app.text())
 
     live(watched("hostile"), talk, size)
+
+
+def test_no_frame_shows_a_pane_as_it_was(watched: Any) -> None:
+    """A pane that comes back into sight, or takes the whole room, is first seen as it is now."""
+    frames: list[list[str]] = []
+
+    class Filmed(watched):
+        def _display(self, screen: Any, renderable: Any) -> None:
+            super()._display(screen, renderable)
+            frames.append(self.text())
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("9")
+        await pilot.pause()
+        app.dispatch(ev.MovedTo(3))
+        await pilot.pause()
+        frames.clear()
+        await pilot.press("2", "z")
+        await pilot.pause()
+        chosen = [line for lines in frames for line in lines if line.startswith(">") and "resnetv15" in line]
+        assert chosen
+        assert all(app.bench.table.rows[3].name[-12:] in line for line in chosen)
+
+    live(Filmed("good"), talk, WIDE)

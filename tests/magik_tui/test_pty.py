@@ -217,7 +217,7 @@ def test_no_colour_means_none(open_terminal: Callable[..., Terminal]) -> None:
     terminal.until(b"done")
     terminal.press(b"n")
     codes = {code for match in SGR.finditer(terminal.got) for code in match[1].split(b";")}
-    assert codes <= {b"", b"0", b"1", b"2", b"4", b"7", b"39", b"49"}
+    assert codes <= {b"", b"0", b"1", b"2", b"4", b"7", b"22", b"24", b"27", b"39", b"49"}
     assert "▒▒░▒░▒▒░▒░▒▒".encode() in SGR.sub(b"", terminal.got)
 
 
@@ -250,6 +250,15 @@ def test_changing_panes_and_asking_stay_within_a_screen_of_bytes(open_terminal: 
     again = terminal.press(b"\x0c")  # ctrl+l trusts nothing and sends it all
     assert all(word in again for word in (b"resnet18.onnx", b"resnetv15_relu0_fwd", b"done", b"cat_000.jpg"))
     assert terminal.read(quiet=1.0, most=1.0) == b""
+
+
+def test_zooming_sends_a_screen_once_and_no_more_of_it_than_differs(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("good", "--layers", "60", size=(120, 40))
+    terminal.until(b"done")
+    terminal.read(quiet=1.5)
+    for key, most in ((b"z", 14_000), (b"z", 16_000), (b"9", 6_000), (b"2", 14_000)):
+        os.write(terminal.master, key)
+        assert 0 < len(terminal.read(quiet=0.5)) <= most, key
 
 
 SMALL_KEYS = (b"", b"j", b"9", b"2", b"z", b"G", b":", b"lay", b"\x1b", b"L", b"1", b"?")
