@@ -60,7 +60,7 @@ SCHEMA: tuple[Key, ...] = (
         "INPUT",
         "names",
         (),
-        "Names of the tensors or nodes where the graph begins; empty: the model's own inputs. "
+        "Names of tensors where the graph begins (a node of the table bears that of its tensor); empty: the model's own. "
         "Inputs that are not listed come from the model.",
         template=True,
     ),
@@ -100,7 +100,7 @@ SCHEMA: tuple[Key, ...] = (
         "OUTPUT",
         "names",
         (),
-        "Names of the tensors or nodes where the graph ends; empty: the model's own outputs.",
+        "Names of tensors where the graph ends (a node of the table bears that of its tensor); empty: the model's own.",
         template=True,
     ),
     Key(
