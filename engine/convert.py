@@ -22,7 +22,7 @@ from .frontends.importer import load
 from .ir import keys
 from .numerics import NUMERICS
 from .quantize import shown_type, tensors_to_observe
-from .simulate import Networks
+from .simulate import Networks, side_by_side
 from .sources import Job, Sources, Warnings, for_inputs
 from .stages.ahead import FloatPasses
 from .stages.artefacts import check_output, dumping, model_files, write_sample
@@ -64,7 +64,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         check_specs(samples[0], imported.specs)  # before each of them is refused for the same reason
     graph = imported.graph
     inputs = inputs_of(imported, sources)
-    networks = Networks(graph, inputs, threads=1 if executor else 0)
+    networks = Networks(graph, inputs, threads=1 if executor and side_by_side(graph, 2) > 1 else 0)
     if executor is not None and (sources.calibration or sources.debug):
         networks.prepare(executor)
     resolved = resolve(graph, sources, told)

@@ -25,6 +25,12 @@ from .ort.session import Program
 PIXELS = "\x1epixels:"
 LOCAL = "\x1elocal:"
 
+ROOM = 384 << 20
+"""Bytes of float values that samples side by side may have together; where one sample has more, it runs alone, on all processors."""
+
+LARGE = 128 << 20
+"""Bytes of float values of one sample above which they are made as NHWC: putting them in order afterwards would hold them twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -146,6 +152,16 @@ def lower_locals(graph: QGraph, fast: frozenset[str], pictures: frozenset[str]) 
     return b, tuple(fed)
 
 
+def float_bytes(graph: Graph) -> int:
+    """Return the bytes of all float values of one sample."""
+    return sum(4 * kind.size for kind in graph.types.values() if kind.dtype == "float32")
+
+
+def side_by_side(graph: Graph, most: int) -> int:
+    """Return how many samples, `most` or fewer and at least one, may hold all their values at a time."""
+    return max(1, min(most, ROOM // max(float_bytes(graph), 1)))
+
+
 class Networks:
     """The compiled programs of one conversion: float, integer, and layer by layer. Built when first asked for."""
 
@@ -170,7 +186,7 @@ class Networks:
             return self._floats
 
     def _compile_floats(self) -> Program:
-        feeds = self.inputs.types()
+        feeds, large = self.inputs.types(), float_bytes(self.graph) > LARGE
         shown = [t for n in self.graph for t in (*n.outputs, n.inner) if t in self.graph.types and self.graph.types[t].dtype == "float32"]
         return Program(
             lower_floats(self.graph, self.inputs),
@@ -178,8 +194,8 @@ class Networks:
             list(dict.fromkeys(shown)),
             types=self.graph.types,
             opsets=self.graph.opsets,
-            nhwc=frozenset(feeds),
-            blocked=True,
+            nhwc=True if large else frozenset(feeds),
+            blocked=not large,
             threads=self.threads,
         )
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..dataset import Sample
 from ..numerics import Array
 from ..ort.session import Runner
-from ..simulate import Networks
+from ..simulate import Networks, float_bytes
 from .calibration import read
 
 MOST, ROOM = 4, 128 << 20
@@ -39,8 +37,7 @@ class FloatPasses:
 
     def __init__(self, networks: Networks, samples: Sequence[Sample], executor: Executor | None) -> None:
         self.networks = networks
-        sizes = [k.size * np.dtype(k.dtype).itemsize for k in networks.graph.types.values() if k.dtype == "float32"]
-        early = samples[: min(MOST, ROOM // max(sum(sizes), 1))] if executor else ()
+        early = samples[: min(MOST, ROOM // max(float_bytes(networks.graph), 1))] if executor else ()
         self._begun = {s: executor.submit(float_pass, networks, s) for s in early} if executor else {}
 
     @property

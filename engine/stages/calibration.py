@@ -26,7 +26,7 @@ from ..numerics import Array
 from ..ort.session import Program
 from ..plan import Choice
 from ..quantize import Range
-from ..simulate import Networks
+from ..simulate import Networks, side_by_side
 from ..store import Store
 from ..version import backend
 from .fan import in_order
@@ -36,6 +36,9 @@ CHUNK = 8
 
 READ_AHEAD = 8
 """Samples that are read and decoded before their turn: enough to do while the network is compiled."""
+
+RUN_AHEAD = 3
+"""Samples that are run, or wait to be counted, at most."""
 
 TOGETHER = 4
 """Samples whose values are counted at once: a histogram of 16384 counts costs as much to add as 16384 values to count."""
@@ -74,7 +77,8 @@ def observe(
     known = [store.has(place) for place in places]  # read one by one below: together they would grow with the samples
     source = _Source(networks, tensors)
     fresh = [s for stored, chunk in zip(known, chunks, strict=True) if not stored for s in chunk]
-    made = in_order(source.run, in_order(source.load, fresh, executor, READ_AHEAD), executor)
+    ahead = side_by_side(networks.graph, RUN_AHEAD)
+    made = in_order(source.run, in_order(source.load, fresh, executor, READ_AHEAD), executor, ahead)
     total = {t: Observer() for t in tensors}
     done, read = 0, 0
     failures: list[str] = []

@@ -19,7 +19,7 @@ from ..ir import Graph, QGraph, digest
 from ..numerics import Array
 from ..ort.session import Program, Runner
 from ..quantize import Quantized
-from ..simulate import LOCAL, PIXELS, Networks
+from ..simulate import LOCAL, PIXELS, Networks, side_by_side
 from ..store import Store
 from ..version import backend
 from .ahead import FloatPasses
@@ -112,7 +112,8 @@ class Measurer:
         if any(self._known(s) is None for s in samples):
             self.compile(executor)
         shown = samples[:1]
-        yield from in_order(lambda s: self._result(s, first if s in shown else None), samples, executor, RESULTS_AHEAD)
+        ahead = side_by_side(self.graph, RESULTS_AHEAD)
+        yield from in_order(lambda s: self._result(s, first if s in shown else None), samples, executor, ahead)
 
     def _result(self, sample: Sample, show: Callable[[Values], None] | None) -> SampleResult:
         """Run and measure one sample, unless it is known or cannot be read."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine import project as facade
+from engine import simulate
 from engine.discover import find_project, job_for
 from engine.errors import WorkError
 from engine.events import Event, Layers, SampleMeasured, silent
-from engine.stages import calibration
+from engine.ort.session import Program
+from engine.stages import ahead, calibration
 from engine.store import Store
 from tests.engine import tiny
 from tests.engine.running import converted, rows, settled
@@ -159,6 +163,34 @@ def test_threads_do_not_change_the_result(many: Path) -> None:
     job = job_for(find_project(many))
     found = [facade.run(job, report=silent, store=Store(None), jobs=jobs) for jobs in (1, 3)]
     assert settled(found[0]) == settled(found[1])
+
+
+def test_a_large_network_holds_the_values_of_one_sample_at_a_time(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made in another layout then, and the samples run one by one on all processors: no figure tells."""
+    job = job_for(find_project(many))
+    small = facade.run(job, report=silent, store=Store(None), jobs=3)
+    for room in (simulate, ahead):
+        monkeypatch.setattr(room, "ROOM", 1)
+    monkeypatch.setattr(simulate, "LARGE", 0)
+    lock, held, most = threading.Lock(), Counter[Program](), Counter[Program]()
+    borrow, give_back = Program.borrow, Program.give_back
+
+    def borrowed(program: Program) -> Any:
+        with lock:
+            held[program] += 1
+            most[program] = max(most[program], held[program])
+        return borrow(program)
+
+    def given_back(program: Program, runner: Any) -> None:
+        with lock:
+            held[program] -= 1
+        give_back(program, runner)
+
+    monkeypatch.setattr(Program, "borrow", borrowed)
+    monkeypatch.setattr(Program, "give_back", given_back)
+    large = facade.run(job, report=silent, store=Store(None), jobs=3)
+    assert settled(large) == settled(small)
+    assert set(most.values()) == {1}
 
 
 def test_other_mean_is_another_run_and_going_back_is_free(many: Path, reads: Reads) -> None:
