@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from magik_tui.text import clean, cut
 from magik_tui.widgets.ink import Line, Lines
+from magik_tui.widgets.inorder import bound
 
 MARK = 2  # cells before what is typed
 
@@ -36,7 +37,7 @@ class Typing(Input):
             event.prevent_default()
             self._leave()
         else:
-            await super()._on_key(event)
+            await bound(self, event)
 
 
 class FilterLine(Widget):

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from magik_tui.core.bisect import Bisection
+from magik_tui.core.config import ConfigFile
 from magik_tui.core.diagnose import Diagnosis
 from magik_tui.core.heat import Heat
 from magik_tui.core.looking import Looks
@@ -91,6 +92,39 @@ def test_a_filter_typed_at_once_is_a_filter(watched: Any) -> None:
         state = await app.until(lambda s: s.of(Heat).filter.text == "cos<0.98 sqnr<9" and s.cursor == 14)
         assert state.of(Heat).sort == "graph"  # the letters were no keys of the heatmap
         assert state.of(Places).focus == "heatmap"
+
+    live(watched("good"), talk)
+
+
+def test_characters_do_not_overtake_backspace(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "E")
+        for key in ("backspace", "backspace", "backspace", "m", "d", "left", "left", "left", "x"):
+            app.post_message(ui.Key(key, key if len(key) == 1 else None))
+        async with asyncio.timeout(10):
+            while app.screen.query_one(Input).value != "resnet18-heatmapx.md":
+                await pilot.pause()
+        await pilot.press("escape")
+        await opened(app, pilot, "colon")
+        app.post_message(ui.Key("down", None))
+        burst(app, "\n")
+        await app.until(lambda s: s.cursor > 0)
+
+    live(watched("good"), talk)
+
+
+def test_the_text_of_the_configuration_is_edited_in_order(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("1")
+        await app.until(lambda s: s.of(ConfigFile).saved is not None)
+        await pilot.press("enter")
+        await pilot.pause()
+        burst(app, "ab")
+        app.post_message(ui.Key("backspace", None))
+        burst(app, "c\n")
+        app.post_message(ui.Key("left", None))
+        burst(app, "d")
+        await app.until(lambda s: s.of(ConfigFile).draft.startswith("acd\n{"))
 
     live(watched("good"), talk)
 
