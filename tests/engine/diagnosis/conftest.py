@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +45,21 @@ def model() -> bytes:
     return fitted.model()
 
 
+@pytest.fixture(scope="session")
+def diagnosed(tmp_path_factory: pytest.TempPathFactory, model: bytes) -> Path:
+    """A sound project that has been diagnosed, as it is and with few bits: its store knows what many tests would compute anew."""
+    folder = fitted.build(tmp_path_factory.mktemp("diagnosed") / "project", model)
+    for settings in ((), ("--set", "QUANT_FEATURE_BIT=4")):
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main(["diagnose", str(folder), "--jobs", "1", *settings]) == 0
+    return folder
+
+
 @pytest.fixture
-def root(tmp_path: Path, model: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A sound project, in whose folder the test runs."""
-    folder = fitted.build(tmp_path / "project", model)
+def root(tmp_path: Path, diagnosed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sound project, in whose folder the test runs."""
+    folder = tmp_path / "project"
+    shutil.copytree(diagnosed, folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return folder
