@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -95,12 +96,27 @@ def _segment(version: int, steps: list[Step], constants: Mapping[str, Array]) ->
 def nodes_of(step: Step) -> list[onnx.NodeProto]:
     """Return the ONNX nodes of one step."""
     if step.raw is None:
-        return [helper.make_node(step.op, list(step.inputs), list(step.outputs), domain=step.domain, **dict(step.attrs))]
+        attributes = [_attribute(name, value) for name, value in sorted(dict(step.attrs).items()) if value is not None]
+        return [onnx.NodeProto(op_type=step.op, input=step.inputs, output=step.outputs, domain=step.domain, attribute=attributes)]
     node = onnx.NodeProto()
     node.ParseFromString(step.raw.payload)
     node.name = ""
     rename(node, dict(step.attrs.get("rename") or {}))
     return [node]
+
+
+def _attribute(name: str, value: Any) -> onnx.AttributeProto:
+    """Return an attribute; the kinds that layers are made of at once, since searches build models by the thousand."""
+    kind = onnx.AttributeProto
+    if type(value) is int:
+        return onnx.AttributeProto(name=name, type=kind.INT, i=value)
+    if type(value) is float:
+        return onnx.AttributeProto(name=name, type=kind.FLOAT, f=value)
+    if type(value) is str:
+        return onnx.AttributeProto(name=name, type=kind.STRING, s=value.encode())
+    if value and isinstance(value, list | tuple) and all(type(each) is int for each in value):
+        return onnx.AttributeProto(name=name, type=kind.INTS, ints=value)
+    return helper.make_attribute(name, value)
 
 
 def rename(node: onnx.NodeProto, names: Mapping[str, str]) -> None:

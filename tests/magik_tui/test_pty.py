@@ -265,12 +265,9 @@ SMALL_KEYS = (b"", b"j", b"9", b"2", b"z", b"G", b":", b"lay", b"\x1b", b"L", b"
 LARGE_KEYS = (b"9", b"2", b"7", b":", b"\x1b", b"]", b"?")  # a layer that is in sight is looked at closely after each move
 
 
-@pytest.mark.parametrize("mode", ["good", "hostile"])
 @pytest.mark.parametrize(("size", "keys"), [((80, 24), SMALL_KEYS), ((200, 50), LARGE_KEYS)], ids=["80x24", "200x50"])
-def test_what_is_not_sent_is_there_already(
-    open_terminal: Callable[..., Terminal], size: tuple[int, int], keys: tuple[bytes, ...], mode: str
-) -> None:
-    terminal = open_terminal(mode, "--layers", "60", size=size)
+def test_what_is_not_sent_is_there_already(open_terminal: Callable[..., Terminal], size: tuple[int, int], keys: tuple[bytes, ...]) -> None:
+    terminal = open_terminal("hostile", "--layers", "60", size=size)
     terminal.until(b"done")
     terminal.read(quiet=1.5)
     screen, read = Screen(*size), 0

@@ -18,6 +18,7 @@ from engine.bisection.suspects import problem_of, with_floats
 from engine.discover import find_project, job_for
 from engine.events import silent
 from engine.lab import Lab, open_lab
+from engine.store import Store
 
 from .planted import planted, write
 
@@ -82,7 +83,7 @@ def hunts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], Hunt
     def hunt(faults: int, seed: int) -> Hunted:
         net = planted(seed, faults, pair=with_pair(faults, seed))
         files = find_project(write(net, root / f"{faults}_{seed}"))
-        with open_lab(job_for(files), report=silent, jobs=1) as lab:
+        with open_lab(job_for(files), report=silent, jobs=1, store=Store(None)) as lab:
             return hunted(lab, net.cures)
 
     return hunt
