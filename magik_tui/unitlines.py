@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from magik_tui.core.bits import (
@@ -47,33 +48,56 @@ def _sensed(state: State, room: int) -> bool:
     return bool(state.of(Sensing).units) and room >= WIDE
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A state, with what many rows need of it: the place of each layer in the table, and the work of all units."""
+
+    state: State
+    places: dict[str, int]
+    total: int
+
+    @property
+    def bits(self) -> Bits:
+        """The units."""
+        return self.state.of(Bits)
+
+
+def sight(state: State, before: Sight | None = None) -> Sight:
+    """Return what rows are drawn from; what did not change since `before` is not counted anew."""
+    units = state.of(Bits).units or ()
+    same = before is not None and before.state.table is state.table
+    places = before.places if before is not None and same else {row.name: i for i, row in enumerate(state.table.rows)}
+    counted = before is not None and before.bits.units is state.of(Bits).units
+    total = before.total if before is not None and counted else sum(u.work for u in units) or 1
+    return Sight(state, places, total)
+
+
 def table_head(state: State | None, room: int) -> Line:
     """Return the names of the columns."""
     at_out = "  at out" if state is not None and _sensed(state, room) else ""
     return ((fit(f"   asked   got   cosine    alone{at_out}   cost  unit", room), "head"),)
 
 
-def unit_line(state: State, index: int, room: int) -> Line:
-    """Return the row `index` of the units that are shown."""
-    bits = state.of(Bits)
-    unit = bits.seen[index] if index < len(bits.shown) else None
-    if unit is None:
+def unit_line(seen: Sight, index: int, room: int, cursor: int | None) -> Line:
+    """Return the row `index` of the units that are shown; `cursor` is the row of the cursor."""
+    state, bits = seen.state, seen.bits
+    if index >= len(bits.shown) or not bits.units:
         return ()
-    place = state.table.find(unit.name)
+    unit = bits.units[bits.shown[index]]
+    place = seen.places.get(unit.name)
     row = state.table.rows[place] if place is not None else None
     changed = choice_of(state, unit) != NOTHING
-    reason = why(state, unit)
+    reason = why(state, unit, place)
     mark = ("*" if unit.name in bits.marked else " ") + ("~" if changed else " ")
     mean = fixed(state.table.mean(place) if place is not None else None)
     alone = fixed(row.local_cosine if row else None)
-    total = sum(u.work for u in bits.units or ()) or 1
-    share = f"{100 * unit.work / total:5.1f}%"
+    share = f"{100 * unit.work / seen.total:5.1f}%"
     found = state.of(Sensing).units.get(unit.name)
     at_out = f"{fixed(found.at(asked_bits(state, unit)) if found else None):>8}" if _sensed(state, room) else ""
     more = f" +{len(unit.nodes) - 1}" if len(unit.nodes) > 1 else ""
     differs = "!" if reason else " "
     text = f"{mark} {_asked(state, unit):>5}{differs}{_got(row):>5} {mean:>8} {alone:>8}{at_out} {share}  "
-    role: Role = "cursor" if index == bits.place else "strong" if changed else "text"
+    role: Role = "cursor" if index == cursor else "strong" if changed else "text"
     name = f"{clean(unit.name)}{more}  {clean(unit.op)}{_ends(state, unit)}"
     return ((text, role), (fit(cut(name, max(0, room - len(text))), max(0, room - len(text))), role))
 
@@ -89,10 +113,11 @@ def foot_line(state: State, width: int) -> Line:
     unit = bits.chosen
     if unit is None:
         return ((fit("No unit fits the filter." if bits.units else "", width), "dim"),)
-    reason = why(state, unit)
+    place = state.table.find(unit.name)
+    reason = why(state, unit, place)
     acts = f"keys change {acted_on(bits)}" if bits.filter.terms or bits.marked else ""
     if reason:
-        text = f"{_asked(state, unit)} asked, {_told_got(state, unit)}: {reason}"
+        text = f"{_asked(state, unit)} asked, {_told_got(state, place)}: {reason}"
     elif skipped(state, unit):
         text = f"in float: {unit.skipped if choice_of(state, unit).skip is None else 'kept so here'}"
     elif len(unit.nodes) > 1:
@@ -103,8 +128,7 @@ def foot_line(state: State, width: int) -> Line:
     return ((fit(cut(said, width), width), "warn" if reason else "dim"),)
 
 
-def _told_got(state: State, unit: Unit) -> str:
-    place = state.table.find(unit.name)
+def _told_got(state: State, place: int | None) -> str:
     return f"got {_got(state.table.rows[place])}" if place is not None else "nothing got"
 
 
@@ -146,27 +170,28 @@ def head_lines(state: State, width: int) -> tuple[Line, ...]:
 def units_sheet(state: State) -> Sheet:
     """Return the units that are shown as a table, with all that is known of each."""
     bits = state.of(Bits)
-    total = sum(u.work for u in bits.units or ()) or 1
+    seen = sight(state)
     heads = (
         "unit", "type", "asked feature bits", "asked weight bits", "got feature bits", "got weight bits", "why", "mean cosine",
         "worst cosine", "local cosine", "cosine at output alone", "gain in float", "work", "share of work", "MIN", "MAX",
         "changed", "layers",
     )  # fmt: skip
     return Sheet(
-        heads, tuple(_cells(state, unit, total) for unit in bits.seen), bits.place, 2, frozenset((7, 8, 9, 10)),
+        heads, tuple(_cells(seen, unit) for unit in bits.seen), bits.place, 2, frozenset((7, 8, 9, 10)),
         f"{PurePath(state.project).name} widths",
     )  # fmt: skip
 
 
-def _cells(state: State, unit: Unit, total: int) -> tuple[str | float | int | None, ...]:
-    place = state.table.find(unit.name)
+def _cells(seen: Sight, unit: Unit) -> tuple[str | float | int | None, ...]:
+    state, place = seen.state, seen.places.get(unit.name)
     row = state.table.rows[place] if place is not None else None
     found = state.of(Sensing).units.get(unit.name)
     low, high = asked_range(state, unit)
     return (
         unit.name, unit.op, "float" if skipped(state, unit) else asked_bits(state, unit), asked_weights(state, unit),
         None if row is None else row.feature_bits if row.feature_bits is not None else "float", row.weight_bits if row else None,
-        why(state, unit), state.table.mean(place) if place is not None else None, state.table.worst[place] if place is not None else None,
+        why(state, unit, place), state.table.mean(place) if place is not None else None,
+        state.table.worst[place] if place is not None else None,
         row.local_cosine if row else None, found.at(asked_bits(state, unit)) if found else None, found.gain if found else None,
-        unit.work, unit.work / total, low, high, "yes" if choice_of(state, unit) != NOTHING else None, " ".join(unit.nodes),
+        unit.work, unit.work / seen.total, low, high, "yes" if choice_of(state, unit) != NOTHING else None, " ".join(unit.nodes),
     )  # fmt: skip

@@ -140,17 +140,19 @@ def _shown(state: State, found: Filter) -> State:
     """Return the state with only the units that fit in sight, and the cursor on one of them."""
     bits = state.of(Bits)
     places = {row.name: i for i, row in enumerate(state.table.rows)}
+    total = sum(u.work for u in bits.units or ()) or 1
 
     def fits(unit: Unit) -> bool:
-        return found.fits((unit.name.casefold(), unit.op.casefold()), lambda column: _value(state, unit, places.get(unit.name), column))
+        words = (unit.name.casefold(), unit.op.casefold())
+        return found.fits(words, lambda column: _value(state, unit, places.get(unit.name), column, total))
 
     shown = tuple(i for i, unit in enumerate(bits.units or ()) if fits(unit))
     near = min(shown, key=lambda i: abs(i - bits.cursor), default=0)
     return state.put(replace(bits, filter=found, shown=shown, cursor=near))
 
 
-def _value(state: State, unit: Unit, place: int | None, column: str) -> Value:
-    """Return what a unit has in a column of the filter; `place` is the row of its leading layer."""
+def _value(state: State, unit: Unit, place: int | None, column: str, total: int) -> Value:
+    """Return what a unit has in a column of the filter; `place` is the row of its leading layer, `total` the work of all units."""
     row = state.table.rows[place] if place is not None else None
     match column:
         case "name":
@@ -162,7 +164,7 @@ def _value(state: State, unit: Unit, place: int | None, column: str) -> Value:
         case "weights":
             return asked_weights(state, unit)
         case "cost":
-            return unit.work / (sum(u.work for u in state.of(Bits).units or ()) or 1)
+            return unit.work / total
         case "got":
             return row.feature_bits if row else None
         case "alone":
@@ -216,7 +218,11 @@ def choice_of(state: State, unit: Unit) -> Choice:
 
 def asked_bits(state: State, unit: Unit) -> int:
     """Return the width that is asked for a unit now."""
-    return choice_of(state, unit).feature_bits or unit.feature_bits or 8
+    return _asked(unit, choice_of(state, unit))
+
+
+def _asked(unit: Unit, choice: Choice) -> int:
+    return choice.feature_bits or unit.feature_bits or 8
 
 
 def asked_weights(state: State, unit: Unit) -> int | None:
@@ -232,13 +238,15 @@ def asked_range(state: State, unit: Unit) -> tuple[float | None, float | None]:
 
 def skipped(state: State, unit: Unit) -> bool:
     """Tell whether a unit is kept in float, by what is changed or by the configuration."""
-    skip = choice_of(state, unit).skip
-    return bool(unit.skipped) if skip is None else skip
+    return _skipped(unit, choice_of(state, unit))
 
 
-def why(state: State, unit: Unit) -> str:
-    """Return why a unit is not as it is asked to be, "" where it is."""
-    place = state.table.find(unit.name)
+def _skipped(unit: Unit, choice: Choice) -> bool:
+    return bool(unit.skipped) if choice.skip is None else choice.skip
+
+
+def why(state: State, unit: Unit, place: int | None) -> str:
+    """Return why a unit, whose leading layer is at a `place` of the table, is not as it is asked to be; "" where it is."""
     row = state.table.rows[place] if place is not None else None
     if row is None:
         return "it is not in the table" if state.table.rows else ""
@@ -260,18 +268,22 @@ def _waiting(state: State) -> str:
 
 def cost(state: State) -> tuple[float, float]:
     """Return the cost of all units relative to 8 bits everywhere, and that of the widest everywhere; float counts as the widest."""
-    bits = state.of(Bits)
+    bits, plan = state.of(Bits), state.of(Live).plan
     units = bits.units or ()
     total = sum(u.work for u in units) or 1
     widest = max(bits.costs.values(), default=1.0)
     eight = bits.costs.get(8, 1.0)
-    now = sum(u.work * (widest if skipped(state, u) else bits.costs.get(asked_bits(state, u), eight)) for u in units)
-    return now / total / eight, widest / eight
+
+    def each(unit: Unit) -> float:
+        choice = plan.get(unit.name, NOTHING)
+        return widest if _skipped(unit, choice) else bits.costs.get(_asked(unit, choice), eight)
+
+    return sum(u.work * each(u) for u in units) / total / eight, widest / eight
 
 
 def predicted(state: State) -> float | None:
     """Return the output's cosine as noise powers that add would have it; None where nothing is known to start from."""
-    bits = state.of(Bits)
+    bits, plan = state.of(Bits), state.of(Live).plan
     if bits.output is None or not bits.noise:
         return None
     before = now = 0.0
@@ -280,7 +292,8 @@ def predicted(state: State) -> float | None:
         if noise is None or base is None:
             continue
         before += noise
-        now += 0.0 if skipped(state, unit) else noise * PER_BIT ** (base - asked_bits(state, unit))
+        choice = plan.get(unit.name, NOTHING)
+        now += 0.0 if _skipped(unit, choice) else noise * PER_BIT ** (base - _asked(unit, choice))
     return 1 - bits.output * (now / before) / 2 if before else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +19,7 @@ from magik_tui.core.twin import plan_line, twin
 from magik_tui.core.widths import AllDropped, ApplyAsked, Dropped, RangeAsked, SkipAsked, WidthAsked, WidthChosen
 from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.sheets import Sheet
-from magik_tui.unitlines import foot_line, front_lines, head_lines, table_head, unit_line, units_sheet
+from magik_tui.unitlines import Sight, foot_line, front_lines, head_lines, sight, table_head, unit_line, units_sheet
 from magik_tui.widgets.filterline import FilterLine
 from magik_tui.widgets.ink import Line, Lines
 from magik_tui.widgets.rows import Rows
@@ -30,21 +30,21 @@ class UnitTable(Rows):
 
     def __init__(self) -> None:
         super().__init__(id="bits")
-        self._state: State | None = None
+        self._seen: Sight | None = None
 
     def show(self, state: State) -> None:
         """Draw the units."""
         bits = state.of(Bits)
-        self._state, self.count, self.cursor = state, len(bits.shown), bits.place
+        self._seen, self.count, self.cursor = sight(state, self._seen), len(bits.shown), bits.place
         self.redraw()
 
     def head(self) -> Line:
         """Return the names of the columns."""
-        return table_head(self._state, self.room)
+        return table_head(self._seen.state if self._seen is not None else None, self.room)
 
     def row(self, index: int) -> Line:
         """Return one unit."""
-        return unit_line(self._state, index, self.room) if self._state is not None else ()
+        return unit_line(self._seen, index, self.room, self.cursor) if self._seen is not None else ()
 
 
 class BitsPane(ListPane):
@@ -81,6 +81,11 @@ class BitsPane(ListPane):
         Binding("enter", "live", id="bits.live", show=False, tooltip="Run the plan now"),
         *walk_keys("unit"),
     ]
+
+    def __init__(self, *arguments: Any, **fields: Any) -> None:
+        super().__init__(*arguments, **fields)
+        self._counted: tuple[object, ...] = (None,) * 4
+        self._plain: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Return cost and prediction, the front of the last search, the table, the filter and what the unit under the cursor is."""
@@ -126,13 +131,22 @@ class BitsPane(ListPane):
         bits = state.of(Bits)
         if bits.units is None and not bits.asked:
             self.call_later(self.desk.dispatch, BitsSeen())
-        self.query_one("#bits-head", Lines).show(head_lines(state, self.size.width))
+        self._show_head(state)
         front = front_lines(state.of(Tuning).found, self.size.width, max(3, self.size.height // 3))
         self.query_one("#bits-front", Lines).show_whole(front)
         said = f"{len(bits.shown)} of {len(bits.units or ())} units" if bits.filter.text else ""
         self.query_one(FilterLine).show(bits.filter.text, said, bits.filter.trouble)
         self.query_one(UnitTable).show(state)
         self.query_one("#bits-foot", Lines).show((foot_line(state, self.size.width),))
+
+    def _show_head(self, state: State) -> None:
+        """Draw what all units cost and do; sums over thousands of them are made when something of them changed."""
+        bits = state.of(Bits)
+        counted = (bits.units, bits.noise, state.of(Live), state.outputs)
+        plain = (state.stale, self.size.width)
+        if plain != self._plain or any(a is not b for a, b in zip(self._counted, counted, strict=True)):
+            self._counted, self._plain = counted, plain
+            self.query_one("#bits-head", Lines).show(head_lines(state, self.size.width))
 
     def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
         """Return the event that moves the cursor over the units."""

@@ -232,7 +232,7 @@ def test_why_a_unit_is_not_as_it_is_asked_to_be(document: Any) -> None:
     )
     units = tuple(Unit(row.name, feature_bits=12, weight_bits=8 if row.weight_bits else None) for row in rows)
     state = State("p", table=replace(from_layers(wire.Layers(rows)), complete=True)).put(Bits(units=units, shown=(0, 1, 2, 3)))
-    assert [why(state, unit) for unit in units] == [
+    assert [why(state, unit, place) for place, unit in enumerate(units)] == [
         "it keeps the levels of what it reads",
         "no integer form of Odd is known",
         "",
@@ -240,7 +240,7 @@ def test_why_a_unit_is_not_as_it_is_asked_to_be(document: Any) -> None:
     ]
     assert line_text(foot_line(state, 70)).rstrip() == "12 asked, got 8: it keeps the levels of what it reads"
     assert units_sheet(state).rows[0][6] == "it keeps the levels of what it reads"
-    assert why(replace(state, stale=True), units[3]) == "it is being run"
+    assert why(replace(state, stale=True), units[3], 3) == "it is being run"
 
 
 def test_the_plan_is_written_and_is_then_what_the_files_say(watched: Any) -> None:

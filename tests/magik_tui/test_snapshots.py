@@ -34,11 +34,14 @@ CASES: dict[str, tuple[list[str], Wishes]] = {
     "low-bandwidth": (["j"], Wishes(low_bandwidth=True)),
     "heat-filter": (["slash", *"cos", "less_than_sign", *"0.98", "enter", "s", "m", "g"], Wishes()),
     "heat-difference": (["d", "enter", "n"], Wishes()),
+    "bits": (["5", "b", "plus", "k"], Wishes()),
+    "form": (["1", "f", "j"], Wishes()),
     "diagnose": (["8", "d", "j"], Wishes()),
     "diagnose-fix": (["8", "d", "n", "enter"], Wishes()),
 }
-MORE = {"diagnose": "diagnose", "diagnose-fix": "diagnose"}
+MORE = {"bits": "bits", "form": "config", "diagnose": "diagnose", "diagnose-fix": "diagnose"}
 """Case -> the pane that it is about."""
+ASKED = ("runs", "units", "read")
 
 
 def closely(app: Any, state: State) -> bool:
@@ -67,7 +70,7 @@ def test_the_screen_looks_as_it_did(watched: Any, case: str, size: str, monkeypa
                     await pilot.press(key)
                     await pilot.pause()
                     if case in MORE or case == "heat-difference":
-                        await app.until(lambda s: heavy_at_work(s) is None and not any(r.do == "runs" for r in s.of(Requests).open))
+                        await app.until(lambda s: heavy_at_work(s) is None and not any(r.do in ASKED for r in s.of(Requests).open))
                         await pilot.pause()
                 await app.until(lambda s: closely(app, s))
                 await pilot.pause()
