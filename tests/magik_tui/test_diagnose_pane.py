@@ -19,7 +19,7 @@ from magik_tui import terminal, wire
 from magik_tui.core import State, update
 from magik_tui.core.data import Data
 from magik_tui.core.diagnose import DiagnoseAsked, Diagnosis, EntryClosed, EntryMoved, EntryOpened, FixUndone, PartAsked, ReportAsked
-from magik_tui.core.findings import Before, Diagnosed, Finding, Fix
+from magik_tui.core.findings import Before, Diagnosed, Finding, Fix, named
 from magik_tui.core.live import Changed, FilesChanged
 from magik_tui.core.places import Places
 from magik_tui.core.requests import Requests
@@ -333,3 +333,30 @@ def test_the_part_under_the_cursor_is_a_table_and_the_report_is_whole(tmp_path: 
     assert findings is not None
     assert findings.rows == (("health", "bad", "outputs 0.98"),)
     assert sheet_of(Diagnosis(), "t") is None
+
+
+def test_what_the_engine_says_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.events import silent
+    from engine.service.context import Context
+    from engine.service.lanes import service
+    from tests.engine import tiny
+
+    tiny.build(tmp_path)
+    tiny.configure(tmp_path, QUANT_WEIGHT_BIT=2)
+    monkeypatch.chdir(tmp_path)
+    asked = service("diagnose")
+    document = json.loads(json.dumps(asked.answer(Context(tmp_path, None), asked.read({}), silent)))
+    found = wire.read(document, Diagnosed)
+    said = document["fixes"][0]
+    assert (found.verdict, found.headline.claim) == (document["verdict"], document["headline"]["claim"])
+    assert (found.fixes[0].config, found.fixes[0].gain, found.fixes[0].after.cosine_avg) == (
+        said["config"], said["gain"], said["after"]["cosine_avg"],
+    )  # fmt: skip
+    assert found.fixes[0].cost.features == said["cost"]["features"] is not None
+    assert [f.topic for f in found.findings] == [f["topic"] for f in document["findings"]]
+    assert [s.cosine for s in found.debug_samples] == [s["cosine"] for s in document["debug_samples"]]
+    mine = Diagnosis(found=found, document=document, cursor=1)
+    rows = "\n".join(line_text(line_of(mine, entry, 200, here=False)) for entry in mine.entries)
+    assert all(text in rows for text in (said["title"], document["findings"][0]["claim"][:60], f"{said['gain']:+.5f}"))
+    worst = named(found, found.findings[0])[0]
+    assert found.findings[0].numbers["worst"] in worst
