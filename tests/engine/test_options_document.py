@@ -30,10 +30,9 @@ def test_the_legal_widths_are_those_of_the_chips() -> None:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample(resnet18: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("options")
-    made = shutil.ignore_patterns(".magik", "magik_dump_path", "venus_sample_*")
-    shutil.copytree(ROOT / "sample_projects" / "resnet18", root / "sample_projects" / "resnet18", ignore=made)
+    shutil.copytree(resnet18, root / "sample_projects" / "resnet18")
     return root
 
 

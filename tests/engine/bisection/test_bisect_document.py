@@ -21,11 +21,10 @@ COMMANDS = re.findall(r"^    (magik-tui bisect .+)$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample(resnet18: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample project where the document has it, the document's judge, and a python3 to run it."""
     root = tmp_path_factory.mktemp("bisect")
-    made = shutil.ignore_patterns(".magik", "magik_dump_path", "venus_sample_*")
-    shutil.copytree(ROOT / "sample_projects" / "resnet18", root / "sample_projects" / "resnet18", ignore=made)
+    shutil.copytree(resnet18, root / "sample_projects" / "resnet18")
     code = re.search(r"^    import json.*?(?=^\S)", TEXT, re.MULTILINE | re.DOTALL)
     assert code
     (root / "judge.py").write_text(re.sub(r"^    ", "", code[0], flags=re.MULTILINE))

@@ -21,11 +21,10 @@ SHARED = {"--json", "--set", "--variant", "--jobs", "--scheduler"}
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def printed(resnet18: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What every quoted command prints, run one after the other as a reader would."""
     root = tmp_path_factory.mktemp("tune")
-    made = shutil.ignore_patterns(".magik", "magik_dump_path", "venus_sample_*")
-    shutil.copytree(ROOT / "sample_projects" / "resnet18", root / "sample_projects" / "resnet18", ignore=made)
+    shutil.copytree(resnet18, root / "sample_projects" / "resnet18")
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

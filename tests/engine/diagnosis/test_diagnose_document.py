@@ -19,11 +19,10 @@ COMMANDS = re.findall(r"^    (magik-tui diagnose .+)$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample(resnet18: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample project where the document has it."""
     root = tmp_path_factory.mktemp("diagnose")
-    made = shutil.ignore_patterns(".magik", "magik_dump_path", "venus_sample_*")
-    shutil.copytree(ROOT / "sample_projects" / "resnet18", root / "sample_projects" / "resnet18", ignore=made)
+    shutil.copytree(resnet18, root / "sample_projects" / "resnet18")
     return root
 
 

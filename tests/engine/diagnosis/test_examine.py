@@ -145,13 +145,14 @@ def test_every_fix_does_what_it_says(setting: str, root: Path, tmp_path: Path, d
     fixes = [t for t in document["trials"] if t["config"] and not t["do"] and t["samples"] == 6]
     assert len(fixes) >= 6
     assert any(t["bit_file"] for t in fixes) == (setting != "MEAN=0")
-    for number, fix in enumerate(fixes):
-        copy = tmp_path / str(number)
-        shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".magik"))
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".magik"))
+    monkeypatch.chdir(copy)
+    for fix in fixes:
+        shutil.copy(root / "magik.cfg", copy)
         edit_config(copy / "magik.cfg", fix["config"])
-        if fix["bit_file"]:
-            (copy / "magik_node_quant_bit_info.json").write_text(json.dumps(fix["bit_file"]))
-        monkeypatch.chdir(copy)
+        bits = copy / "magik_node_quant_bit_info.json"
+        bits.write_text(json.dumps(fix["bit_file"])) if fix["bit_file"] else bits.unlink(missing_ok=True)
         output = converted(copy)["outputs"][0]
         assert output["cosine_avg"] == pytest.approx(fix["after"]["cosine_avg"], abs=1e-6), fix["title"]
         assert output["cosine_avg"] - fix["before"]["cosine_avg"] == pytest.approx(fix["gain"], abs=1e-6)
