@@ -12,6 +12,7 @@ from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on, walked
 
 SIDE = 48  # pixels of a picture's longer side: two of them stand in a cell
+SHARP = 128  # the same where the terminal draws pictures
 KEPT = 64  # pictures that are remembered
 SETS = ("DEBUG_PATH", "QUANT_DATASET_PATH", "WEIGHT_CORRECT_PATH", "FEATURE_CORRECT_PATH")
 
@@ -105,7 +106,9 @@ class SampleNamed(ev.Event, frozen=True):
 
 
 class PictureWanted(ev.Event, frozen=True):
-    """The picture of the sample under the cursor is in sight."""
+    """The picture of the sample under the cursor is in sight; its longer side shall have so many pixels."""
+
+    side: int = SIDE
 
 
 class OddAsked(ev.Event, frozen=True):
@@ -185,7 +188,7 @@ def _wanted(state: State, event: PictureWanted) -> Step:
     file = sample.files[0]
     kept = dict(list(data.pictures.items())[-KEPT:])
     state = state.put(replace(data, pictures={**kept, file: None}))
-    fields = {"file": file, "side": SIDE, **({"set": list(state.settings)} if state.settings else {})}
+    fields = {"file": file, "side": event.side, **({"set": list(state.settings)} if state.settings else {})}
     return ask(state, "thumbnail", fields, then=_pictured, value=Picture, tag=file, label="a picture")
 
 

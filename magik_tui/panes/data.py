@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import PurePath
 from typing import ClassVar
@@ -12,8 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from magik_tui import events as ev
+from magik_tui import graphics
 from magik_tui.core import State
-from magik_tui.core.data import Data, DataSeen, Entry, OddAsked, PictureWanted, SampleMoved
+from magik_tui.core.data import SHARP, SIDE, Data, DataSeen, Entry, OddAsked, PictureWanted, SampleMoved
+from magik_tui.core.looking import Looks
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.run import Told
 from magik_tui.panes.base import ListPane, walk_keys
@@ -169,13 +172,13 @@ class DataPane(ListPane):
         file = sample.files[0] if sample and sample.picture and sample.files else ""
         if width and file and file not in data.pictures:
             self.set_timer(REST, lambda: self._rested(file))
-        thumb.show(data.pictures.get(file))
+        thumb.show(data.pictures.get(file), sharp=sharp(self.state))
 
     def _rested(self, file: str) -> None:
         """Ask for the picture if the cursor is still on it."""
         sample = self.state.of(Data).pictured
         if sample is not None and file in sample.files:
-            self.desk.dispatch(PictureWanted())
+            self.desk.dispatch(PictureWanted(SHARP if sharp(self.state) else SIDE))
 
     def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
         """Return the event that moves the cursor over the samples."""
@@ -200,6 +203,11 @@ class DataPane(ListPane):
         column = self.state.table.samples.index(chosen.sample.name)
         for event in (ev.MovedTo(worst[0]), ev.ColumnMoved(column - self.state.column), PaneChosen("heatmap")):
             self.desk.dispatch(event)
+
+
+def sharp(state: State) -> bool:
+    """Tell whether the terminal is to draw pictures itself."""
+    return graphics.spoken(os.environ) and not state.of(Looks).low
 
 
 def said_lines(data: Data, width: int) -> tuple[Line, ...]:

@@ -1,4 +1,4 @@
-"""A small picture in half blocks: two pixels stand in a cell, in the 256 colours that every terminal has."""
+"""A small picture: drawn by terminals that can, else in half blocks, two pixels in a cell, in the 256 colours that every terminal has."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from functools import lru_cache
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual import events as ui
 from textual.strip import Strip
 
-from magik_tui import terminal
+from magik_tui import graphics, terminal
 from magik_tui.core.data import Picture
 from magik_tui.widgets.ink import Inked
 
@@ -35,19 +36,47 @@ class Thumb(Inked):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - textual's own name
         super().__init__(id=id)
         self._picture: Picture | None = None
+        self._place = (0, 0)  # of a picture that the terminal has: columns and rows
+        self._number = 0
+        self._sharp = False
 
-    def show(self, picture: Picture | None) -> None:
-        """Draw a picture, or nothing."""
-        if picture is not self._picture:
-            self._picture = picture
+    def show(self, picture: Picture | None, *, sharp: bool = False) -> None:
+        """Draw a picture, or nothing; `sharp` says that the terminal can draw it, and bytes are not dear."""
+        if picture is not self._picture or sharp != self._sharp:
+            self._picture, self._sharp = picture, sharp
+            self._send()
             self.refresh()
+
+    def on_resize(self, event: ui.Resize) -> None:
+        """Place the picture anew."""
+        self._send()
+
+    def _send(self) -> None:
+        """Give the terminal the picture, where it draws pictures."""
+        self._place = (0, 0)
+        picture = self._picture
+        if picture is None or not _whole(picture) or not all(self.size) or not self._sharp:
+            return
+        self._number = (self._number + 1) % (graphics.LAST - graphics.FIRST + 1)
+        self._place = columns, rows = graphics.place(picture.width, picture.height, *self.size)
+        sequence = graphics.transmit(graphics.FIRST + self._number, picture.width, picture.height, picture.rgb, columns, rows)
+        terminal.write(self.app, sequence)
 
     def render_line(self, y: int) -> Strip:
         """Return one row of cells."""
         width, height = self.size
-        if self._picture is None or not self._picture.width or len(self._picture.rgb) < 3 * self._picture.width * self._picture.height:
+        if self._picture is None or not _whole(self._picture):
             return self.strip((), width)
+        columns, rows = self._place
+        if columns:
+            style = Style.from_color(Color.from_ansi(graphics.FIRST + self._number))
+            drawn = [Segment(graphics.cells(y, columns), style)] if y < rows else []
+            return Strip(drawn).adjust_cell_length(width, self.ink("text"))
         return Strip(row(self._picture, y, width, height, plain=terminal.without_colour())).adjust_cell_length(width, self.ink("text"))
+
+
+def _whole(picture: Picture) -> bool:
+    return bool(picture.width) and len(picture.rgb) >= 3 * picture.width * picture.height
 
 
 def row(picture: Picture, y: int, width: int, height: int, *, plain: bool) -> list[Segment]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from magik_tui import graphics
 from magik_tui.core.data import Data, Picture
 from magik_tui.core.places import Places
 from magik_tui.panes.data import samples_sheet
@@ -93,3 +96,49 @@ def test_neighbours_of_one_colour_are_one_segment() -> None:
     assert [s.text for s in row(red, 0, 10, 5, plain=False)] == ["▀▀▀▀"]
     assert row(red, 1, 10, 5, plain=False) == []
     assert [s.text for s in row(Picture(2, 2, bytes(12)), 0, 9, 9, plain=True)] == ["  "]
+
+
+def test_a_terminal_that_draws_pictures_is_given_them(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("magik_tui.terminal.write", lambda app, sequence: sent.append(sequence))
+    for name in ("TMUX", "STY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-kitty")
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await app.until(lambda s: s.of(Data).pictures.get("/home/me/debug/cat_000.jpg") is not None)
+        await pilot.pause()
+        heads = [dict(pair.split("=") for pair in part[3:].split(";")[0].split(",")) for part in sent[-1].split("\x1b\\")[:-1]]
+        keys, data = heads[0], "".join(part.split(";")[1] for part in sent[-1].split("\x1b\\")[:-1])
+        assert (keys["s"], keys["v"], keys["f"], keys["U"]) == ("24", "18", "24", "1")
+        assert [head["m"] for head in heads] == ["1"] * (len(heads) - 1) + ["0"]
+        picture = app.bench.of(Data).pictures["/home/me/debug/cat_000.jpg"]
+        assert zlib.decompress(base64.b64decode(data)) == picture.rgb
+        shown = [line for line in app.text() if graphics.PLACEHOLDER in line]
+        assert len(shown) == int(keys["r"])
+        assert {line.count(graphics.PLACEHOLDER) for line in shown} == {int(keys["c"])}
+        assert "▀" not in "\n".join(app.text())
+
+    live(watched("good"), talk)
+
+
+@pytest.mark.parametrize(
+    ("environment", "spoken"),
+    [
+        ({"TERM": "xterm-kitty"}, True),
+        ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"}, True),
+        ({"TERM": "xterm-ghostty", "TMUX": "/tmp/x"}, False),
+        ({"TERM": "xterm-kitty", "NO_COLOR": "1"}, False),
+        ({"TERM": "xterm-256color"}, False),
+    ],
+)
+def test_which_terminals_draw_pictures(environment: dict[str, str], spoken: bool) -> None:
+    assert graphics.spoken(environment) == spoken
+
+
+def test_a_picture_keeps_its_shape_and_fits() -> None:
+    assert graphics.place(128, 96, 48, 40) == (48, 18)
+    assert graphics.place(96, 128, 48, 10) == (15, 10)
+    columns, rows = graphics.place(1000, 1, 20, 99)
+    assert (columns, rows) == (20, 1)
+    assert graphics.place(10, 1000, 99, 99)[1] == len(graphics.ROWS)
