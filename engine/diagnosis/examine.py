@@ -120,10 +120,12 @@ def _preprocessings(bench: Bench, fed: Evidence) -> list[Trial]:
         return []
     if fed.judged is not None and suspected(fed.judged):
         settings = fed.judged.best.settings(configured)
-        title = " and ".join(settings) + " as in the training"
-        do = "diagnose again: everything else was measured on a network that is fed wrongly"
-        proved = fed.judged.answer == "wrong" and not fed.centred
-        return bench.settings(Change("preprocessing", title, settings, do=do, caution="" if proved else HINT))
+        keys = " and ".join(settings)
+        if fed.judged.answer == "wrong" and not fed.centred:
+            do = "diagnose again: everything else was measured on a network that is fed wrongly"
+            return bench.settings(Change("preprocessing", f"{keys} as in the training", settings, do=do))
+        do = "where that is right, diagnose again: everything else was measured on a network that is fed wrongly"
+        return bench.settings(Change("preprocessing", f"another {keys}", settings, do=do, caution=HINT))
     if fed.bias_share is None or fed.bias_share >= SWAMPED:
         return []
     all_settings = [other.settings(configured) for other in likely(configured)]

@@ -83,6 +83,7 @@ def test_a_linear_bottleneck_hints_at_a_wrong_preprocessing(settings: list[str],
     first = said.document["fixes"][0]
     assert first["config"] == {key: RIGHT[key] for key in RIGHT if key in keys}
     assert "no proof" in first["caution"]
+    assert first["title"] == f"another {' and '.join(first['config'])}"
     assert first["after"]["cosine_avg"] is not None
     assert "is likely right, in place of what is configured, which was not proved" in said.document["headline"]["claim"]
 
