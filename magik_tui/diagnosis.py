@@ -143,10 +143,10 @@ def head_lines(mine: Diagnosis, width: int, most: int) -> tuple[Line, ...]:
         lines = wrapped(said, width, 2, "warn" if mine.stopped else "bad")
     if mine.found is None:
         return lines or wrapped(START, width, most, "dim")
+    if mine.stale and not mine.error and not (mine.opened and mine.opened == mine.applied):
+        lines = wrapped("Files or variant changed since this was measured: d diagnoses again.", width, 1, "warn")
     if mine.opened and mine.fix is not None:
         return (*lines, *_opened_lines(mine, mine.fix, width, 2 if most >= FULL else 1))
-    if mine.stale and not mine.error:
-        lines = wrapped("Files changed since this was measured: d diagnoses again.", width, 1, "warn")
     said = headline(mine.found, (width - 2) * (most - len(lines)))
     return (*lines, *wrapped(said, width, most - len(lines), VERDICTS.get(mine.found.verdict, "text")))
 

@@ -243,7 +243,11 @@ def test_an_answer_that_does_not_fit_is_an_error() -> None:
 
 def test_files_that_change_make_it_old() -> None:
     state = after(on_fix(), FilesChanged(Changed(config=("magik.cfg",))))
-    assert line_text(head_lines(state.of(Diagnosis), 100, 3)[0]).strip() == "Files changed since this was measured: d diagnoses again."
+    for mine in (state.of(Diagnosis), replace(state.of(Diagnosis), opened=1)):
+        said = line_text(head_lines(mine, 100, 3)[0]).strip()
+        assert said == "Files or variant changed since this was measured: d diagnoses again."
+    mine = replace(state.of(Diagnosis), opened=1, applied=1)  # it was the fix itself
+    assert line_text(head_lines(mine, 100, 3)[0]).strip() == "1. features of 12 bits"
 
 
 def test_a_fix_of_another_variant_is_not_written() -> None:
