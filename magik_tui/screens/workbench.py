@@ -133,9 +133,10 @@ class WorkbenchScreen(Screen[None]):
         if bar is None:
             bar = self._prompt = PromptBar(self._answered, self.query_one(Body).give_keys, id="prompt")
             self.mount(bar)
-            bar.call_after_refresh(bar.ask, prompt)
-        else:
+        if bar.asked:
             bar.ask(prompt)
+        else:  # it is being made
+            bar.call_after_refresh(bar.ask, prompt)
 
     @property
     def keys_move(self) -> bool:

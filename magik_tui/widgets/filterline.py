@@ -21,18 +21,14 @@ MARK = 2  # cells before what is typed
 
 
 class Typing(Input):
-    """What is typed. Enter leaves at once: a key that comes in the same moment is for whoever has the focus then."""
+    """What is typed. Enter leaves at once, so that the key behind it is for whoever has the focus then."""
 
     def __init__(self, leave: Callable[[], None], *, id: str) -> None:  # noqa: A002 - textual's own name
         super().__init__(id=id, select_on_focus=False, compact=True)
         self._leave = leave
 
     async def _on_key(self, event: ui.Key) -> None:
-        if not self.can_focus:
-            event.stop()
-            event.prevent_default()
-            self.app.post_message(ui.Key(event.key, event.character))
-        elif event.key == "enter":
+        if event.key == "enter":
             event.stop()
             event.prevent_default()
             self._leave()

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from magik_tui.core.filtering import Columns, Filter, Term, begun, parse
+from magik_tui.ordered import Ordered
 from magik_tui.widgets.filterline import FilterLine
 from magik_tui.widgets.ink import line_text
 
@@ -142,7 +143,7 @@ def test_a_key_that_comes_with_enter_is_for_who_has_the_focus_then() -> None:
         def on_key(self, event: ui.Key) -> None:
             self.app.said.append(event.key)  # type: ignore[attr-defined]
 
-    class Both(Bench):
+    class Both(Ordered, Bench):
         def compose(self) -> ComposeResult:
             yield Rows()
             yield from super().compose()
@@ -154,8 +155,9 @@ def test_a_key_that_comes_with_enter_is_for_who_has_the_focus_then() -> None:
             app.query_one(FilterLine).open()
             for key in ("c", "enter", "n"):
                 app.post_message(ui.Key(key, key if len(key) == 1 else None))
-            await pilot.pause()
-            await pilot.pause()
+            async with asyncio.timeout(10):
+                while len(app.said) < 3:
+                    await pilot.pause()
             assert sorted(map(str, app.said)) == ["True", "c", "n"]
             assert app.query_one(Input).value == "c"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from textual import events as ui
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from magik_tui import ordered
 from magik_tui.core.bisect import Bisection
 from magik_tui.core.config import ConfigFile
 from magik_tui.core.diagnose import Diagnosis
@@ -67,6 +69,34 @@ def test_a_menu_of_letters_takes_its_letter_at_once(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         burst(app, "yl")
         await app.until(lambda s: s.note is not None and s.note.text == "sent to the terminal: the command line")
+
+    live(watched("good"), talk)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_keys_keep_their_order_however_they_arrive(watched: Any, seed: int) -> None:
+    """Two questions are answered and another pane is walked; between two keys the loop goes round a few times, or not at all."""
+    rounds = random.Random(seed)
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        await pilot.press("4")
+        for character in "t7\nt6\n2jj":
+            burst(app, character)
+            for _ in range(rounds.randrange(3 * seed + 1)):
+                await asyncio.sleep(0)
+        state = await app.until(lambda s: s.cursor == 2)
+        assert state.of(Bisection).wanted == 0.9976
+
+    live(watched("good"), talk)
+
+
+def test_keys_go_on_where_one_is_lost_with_its_widget(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordered, "PATIENCE", 0.05)
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        app._follow = lambda node, turn: None  # as if it had been taken down with the key in its queue
+        burst(app, "jjj")
+        await app.until(lambda s: s.cursor == 3)
 
     live(watched("good"), talk)
 
