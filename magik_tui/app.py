@@ -94,17 +94,20 @@ class Workbench(Ordered, Dressed):
         self.frames = Frames()
 
     async def on_mount(self) -> None:
-        """Open the screen; the worker starts when it has been painted."""
+        """Start what goes on beside the screen; the worker starts when that has been painted."""
         self.signals.install(lambda code: self.exit(return_code=code), self.bridge.kill)
         if self.is_web:
             terminal.hang_up_with_stdin()
         for signal in (self.app_suspend_signal, self.app_resume_signal):
             signal.subscribe(self, lambda _: self.frames.forget())
         self._ticker = self.set_interval(1.0, self._tick, pause=True)
+        self.call_after_refresh(self._open)
+
+    def get_default_screen(self) -> WorkbenchScreen:
+        """Return the workbench: textual would draw an empty screen first, which takes its time."""
         self._apply(Resized(*self.size))
         self._bench_screen = WorkbenchScreen(self.dispatch, self.bench, self.clock)
-        await self.push_screen(self._bench_screen)
-        self.call_after_refresh(self._open)
+        return self._bench_screen
 
     def focus_moves(self) -> bool:
         """Tell whether a pane or the line at the bottom is about to get the keys."""

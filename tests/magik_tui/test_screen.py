@@ -134,7 +134,7 @@ def test_help_is_made_from_the_live_bindings(watched: Any) -> None:
         await pilot.press("question_mark")
         assert isinstance(app.screen, Overlay)
         text = " ".join(str(app.screen.query_one(Static).visual).split())
-        for binding in app.screen_stack[1].BINDINGS:
+        for binding in app.screen_stack[0].BINDINGS:
             assert binding.tooltip in text
         assert "ctrl+c, q, ctrl+q " in text
         await pilot.press("escape")
