@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import statistics
 import struct
 import subprocess
 import sys
@@ -126,6 +127,20 @@ def test_the_byte_budget(open_terminal: Callable[..., Terminal], size: tuple[int
     for key in (b"j", b"\x1b[B", b"l"):
         assert 0 < len(terminal.press(key)) <= 3_000, key
     assert 0 < len(terminal.press(b"x")) <= 4_000
+
+
+def test_keys_answer_at_once_with_an_engine_far_away(open_terminal: Callable[..., Terminal]) -> None:
+    """The line takes 0.2 s each way: what waits for the engine comes after 0.4 s at the soonest."""
+    terminal = open_terminal("good", "--layers", "60", "--delay", "0.2")
+    terminal.until(b"done")
+    took = []
+    for key in b"jjklhnNjkG":
+        terminal.read(quiet=0.05)
+        pressed = time.monotonic()
+        os.write(terminal.master, bytes([key]))
+        assert select.select([terminal.master], [], [], 10)[0], key
+        took.append(time.monotonic() - pressed)
+    assert statistics.median(took) < 0.2
 
 
 def test_a_run_writes_at_most_four_frames_a_second(open_terminal: Callable[..., Terminal]) -> None:
