@@ -33,12 +33,14 @@ def header_line(state: State, width: int) -> Line:
 
 
 def _titles(state: State) -> tuple[Line, ...]:
-    """Return what is open, the settings in full or as a count, then without the model."""
+    """Return what is open, the settings in full or as a count and how many layers are changed on top, then without the model."""
     name = clean(PurePath(state.project).name or state.project)
     variant = state.variant if (state.variant or "").casefold() != state.soc.casefold() else ""
     place, model = " ".join(filter(None, (variant, state.soc))), PurePath(state.model).name
-    changed = " ".join(f"+{setting}" for setting in state.settings)
-    fewer = f"+{len(state.settings)} set" if state.settings else ""
+    plan = len(state.of(Live).plan)
+    on_top = f"+{plan} changed" if plan else ""
+    changed = " ".join((*(f"+{setting}" for setting in state.settings), on_top)).strip()
+    fewer = " ".join(filter(None, (f"+{len(state.settings)} set" if state.settings else "", on_top)))
     choices = ((changed, model), (fewer, model), (fewer, ""))
     lines: list[Line] = []
     for settings, shown in choices:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from magik_tui import events as ev
 from magik_tui.core.asking import Choice as Offer
 from magik_tui.core.asking import Prompt
 from magik_tui.core.bits import Bits, Unit, asked_bits, asked_range, asked_weights, skipped
 from magik_tui.core.choices import replaced
-from magik_tui.core.live import NOTHING, Choice, Live, PlanReset, PlanSet, PlanTaken, plan_document
+from magik_tui.core.live import NOTHING, Choice, Live, Plan, PlanReset, PlanSet, PlanTaken, UndoAsked, plan_document
 from magik_tui.core.requests import Reply, ask
-from magik_tui.core.state import State, Step, on
+from magik_tui.core.state import State, Step, on, update
 from magik_tui.core.twin import plan_line, told
 
 FARTHEST = 1e30  # what magik_node_quant_bit_info.json takes at most
@@ -61,6 +62,22 @@ class Dropped(ev.Event, frozen=True):
 
 class AllDropped(ev.Event, frozen=True):
     """Everything that was changed is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The slice of this room: what `undo` needs to take the last writing back, the plan it wrote, and how the plan stood then.
+
+    It can be taken back as long as nothing else was changed: `after` is the plan that was left, as the very same object.
+    """
+
+    before: tuple[dict[str, Any], ...] = ()
+    plan: Plan = field(default_factory=dict)
+    after: Plan | None = None
+
+
+class LastUndone(ev.Event, frozen=True):
+    """The last change is taken back: where that wrote the files, they become what they were, and what was written is on top again."""
 
 
 class ApplyAsked(ev.Event, frozen=True):
@@ -212,4 +229,25 @@ def _applied(state: State, reply: Reply) -> Step:
     # What was changed while the files were written stays changed.
     left = {n: c for n, c in state.of(Live).plan.items() if c != reply.request.tag.get(n)}
     state = state.put(replace(state.of(Bits), old=True))
-    return state.noted("info", "wrote " + ", ".join(reply.said.get("written", ()))), (PlanTaken(left),)
+    written = ", ".join(reply.said.get("written", ()))
+    state = state.noted("info", f"wrote {written}; u takes it back" if written else "the files say so already")
+    state, effects = update(state, PlanTaken(left))
+    return state.put(Written(tuple(reply.said.get("before", ())), reply.request.tag, state.of(Live).plan)), effects
+
+
+@on(LastUndone)
+def _undone(state: State, event: LastUndone) -> Step:
+    last = state.of(Written)
+    if not last.before or state.of(Live).plan is not last.after:
+        return state, (UndoAsked(-1),)
+    return ask(state, "undo", {"before": list(last.before)}, then=_taken_back, tag=last.plan, label="taking the files back")
+
+
+def _taken_back(state: State, reply: Reply) -> Step:
+    if reply.failed:
+        why = f"the files stay as they are: {reply.error}"
+        return state.put(Written()).noted("warning", why), ()
+    if not reply.done:
+        return state, ()
+    state = state.put(replace(state.of(Bits), old=True)).put(Written())
+    return state.noted("info", "as before: " + ", ".join(reply.said.get("written", ()))), (UndoAsked(-1),)

@@ -16,7 +16,7 @@ from magik_tui.core.live import Live, LiveAsked, UndoAsked
 from magik_tui.core.sensing import SensitivityAsked
 from magik_tui.core.tuning import FrontHidden, TuneAsked, Tuning
 from magik_tui.core.twin import plan_line, twin
-from magik_tui.core.widths import AllDropped, ApplyAsked, Dropped, RangeAsked, SkipAsked, WidthAsked, WidthChosen
+from magik_tui.core.widths import AllDropped, ApplyAsked, Dropped, LastUndone, RangeAsked, SkipAsked, WidthAsked, WidthChosen
 from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.sheets import Sheet
 from magik_tui.unitlines import Sight, foot_line, front_lines, head_lines, sight, table_head, unit_line, units_sheet
@@ -188,7 +188,7 @@ class BitsPane(ListPane):
 
     def action_undo(self, step: int) -> None:
         """Undo or redo."""
-        self.desk.dispatch(UndoAsked(step))
+        self.desk.dispatch(LastUndone() if step < 0 else UndoAsked(step))
 
     def action_drop(self) -> None:
         """Drop the change."""
