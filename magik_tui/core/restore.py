@@ -133,7 +133,7 @@ def _restored(state: State, reply: Reply) -> Step:
     done: Restored = reply.said
     plan: Plan = state.of(Live).plan
     state = state.put(Restoring(done.before, tuple(done.versions.items()), tuple(plan.items())))
-    said = "restored: " + (", ".join(done.written) or "the plan") + "; U takes it back"
+    said = "restored: " + (", ".join(PurePath(file).name for file in done.written) or "the plan") + "; U takes it back"
     if done.variant and state.variant and done.variant != state.variant:
         said += f"; it is of the variant {done.variant}"
     if tuple(done.settings) != state.settings and done.kind != "edit":

@@ -71,6 +71,5 @@ def _found(state: State, reply: Reply) -> Step:
         return state.put(mine).noted("info" if reply.cancelled else "error", reply.error), ()
     found: Found = reply.said
     state = state.put(replace(mine, units={unit.name: unit for unit in found.units}))
-    so_far = "what is known so far" if found.interrupted else "of every unit at each width"
-    text = f"what it does to the output, {so_far}: the column `at out` is the output's cosine with this unit alone quantized"
-    return state.noted("info", f"{text}; {found.runs} plans tried"), ()
+    so_far = "; stopped, some are missing" if found.interrupted else ""
+    return state.noted("info", f"at out: the output's cosine with this unit alone quantized; {found.runs} plans tried{so_far}"), ()

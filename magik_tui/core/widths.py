@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 from magik_tui import events as ev
@@ -229,7 +230,7 @@ def _applied(state: State, reply: Reply) -> Step:
     # What was changed while the files were written stays changed.
     left = {n: c for n, c in state.of(Live).plan.items() if c != reply.request.tag.get(n)}
     state = state.put(replace(state.of(Bits), old=True))
-    written = ", ".join(reply.said.get("written", ()))
+    written = ", ".join(PurePath(file).name for file in reply.said.get("written", ()))
     state = state.noted("info", f"wrote {written}; u takes it back" if written else "the files say so already")
     state, effects = update(state, PlanTaken(left))
     return state.put(Written(tuple(reply.said.get("before", ())), reply.request.tag, state.of(Live).plan)), effects
@@ -250,4 +251,4 @@ def _taken_back(state: State, reply: Reply) -> Step:
     if not reply.done:
         return state, ()
     state = state.put(replace(state.of(Bits), old=True)).put(Written())
-    return state.noted("info", "as before: " + ", ".join(reply.said.get("written", ()))), (UndoAsked(-1),)
+    return state.noted("info", "as before: " + ", ".join(PurePath(file).name for file in reply.said.get("written", ()))), (UndoAsked(-1),)

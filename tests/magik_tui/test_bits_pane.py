@@ -247,7 +247,7 @@ def test_the_plan_is_written_and_is_then_what_the_files_say(watched: Any) -> Non
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await pilot.press("+", "a")
         state = await app.until(lambda s: s.note is not None and s.note.text.startswith("wrote"))
-        assert state.note.text == "wrote magik_node_quant_bit_info.json, cfg/magik_t40.cfg; u takes it back"
+        assert state.note.text == "wrote magik_node_quant_bit_info.json, magik_t40.cfg; u takes it back"
         assert not state.of(Live).plan
         await pilot.press("u")  # the files as they were, and the width on top again
         state = await app.until(lambda s: s.note is not None and s.note.text.startswith("as before: "))

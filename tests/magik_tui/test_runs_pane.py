@@ -84,7 +84,7 @@ def test_restoring_says_what_it_does_and_is_taken_back(watched: Any) -> None:
         await pilot.press("r")
         state = await app.until(lambda s: bool(s.of(Live).plan))
         assert state.of(Live).plan == {"": Choice(feature_bits=12)}
-        assert app.notes[-1].startswith("restored: cfg/magik_t40.cfg; U takes it back")
+        assert app.notes[-1].startswith("restored: magik_t40.cfg; U takes it back")
         await pilot.press("U")
         await app.until(lambda s: not s.of(Live).plan)
 
