@@ -34,6 +34,11 @@ class View:
     whole: tuple[int, ...]
     bad: frozenset[int]
 
+    @property
+    def nothing_bad(self) -> str:
+        """What is said where no row is worth a look."""
+        return self.figures.nothing_bad + (" among those that the filter leaves" if len(self.order) < len(self.whole) else "")
+
 
 @remembered(4)
 def view_of(table: Table, figures: Figures, sort: Sort, sample: str, back: bool, chosen: Filter) -> View:

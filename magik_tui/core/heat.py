@@ -191,8 +191,7 @@ def _beside(state: State, seen: View, by: int) -> int:
 def _bad(state: State, event: BadMoved) -> Step:
     seen = view(state)
     if not seen.bad:
-        among = " among those that the filter leaves" if len(seen.order) < len(seen.whole) else ""
-        return state.noted("info", seen.figures.nothing_bad + among), ()
+        return state.noted("info", seen.nothing_bad), ()
     size, at = len(seen.order), seen.places.get(state.cursor)
     if at is None:
         at = _beside(state, seen, event.step) - event.step

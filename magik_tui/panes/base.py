@@ -198,10 +198,15 @@ class LayerPane(Pane):
 class ViewPane(LayerPane):
     """A pane whose keys walk over the layers as the heatmap shows them: in its order, and only those that its filter leaves."""
 
+    BINDINGS = [  # noqa: RUF012 - textual's own form
+        Binding("n", "bad(1)", "bad", id="bad.next", tooltip="Next layer that is worth a look (x), by what the heatmap shows"),
+        Binding("N", "bad(-1)", id="bad.previous", show=False, tooltip="Previous layer that is worth a look, by what the heatmap shows"),
+    ]
+
     def why_not(self, id_: str, state: State) -> str:
         """Return why a key over layers can do nothing now."""
         if id_.startswith("bad.") and state.table.rows:
-            return "" if view(state).bad else "no layer that is shown is bad"
+            return "" if view(state).bad else view(state).nothing_bad
         return super().why_not(id_, state)
 
     def action_bad(self, step: int) -> None:

@@ -106,7 +106,7 @@ def legend(room: int) -> list[str]:
     steps_said = textwrap.wrap("   ".join(part.replace(" ", HARD) for part in parts), room - 2)
     texts = (
         "Where there is room it holds the decimals: 987 is 0.987.",
-        "x marks a layer whose worst cosine is below 0.98, > the cursor.",
+        "x marks a layer that is worth a look (one whose worst cosine is below 0.98), > the cursor.",
         "worst and mean go over all samples; local is the cosine of the layer by itself, with exact inputs.",
         "Other metrics have the same levels of loss: an SQNR that of the cosine its noise leaves, saturation from 1 % on x.",
         "A difference has a sign: + and - are small changes, ▲ and ▼ large ones; blue is better, red is worse.",

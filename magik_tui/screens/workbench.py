@@ -142,7 +142,8 @@ class WorkbenchScreen(Screen[None]):
     def keys_move(self) -> bool:
         """Whether a pane or the line at the bottom is being made that gets the keys then."""
         coming = self._prompt is not None and not self._prompt.asked
-        return coming or self.query_one(Body).keys_move
+        body = self.query_one_optional(Body)  # none while the screen is taken down
+        return coming or (body is not None and body.keys_move)
 
     def _answered(self, event: ev.Event | None) -> None:
         if event is not None:

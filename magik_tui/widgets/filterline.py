@@ -15,7 +15,6 @@ from textual.widgets import Input
 
 from magik_tui.text import clean, cut
 from magik_tui.widgets.ink import Line, Lines
-from magik_tui.widgets.inorder import bound
 
 MARK = 2  # cells before what is typed
 
@@ -33,7 +32,7 @@ class Typing(Input):
             event.prevent_default()
             self._leave()
         else:
-            await bound(self, event)
+            await super()._on_key(event)
 
 
 class FilterLine(Widget):

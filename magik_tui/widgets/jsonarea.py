@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 
 from rich.style import Style
-from textual import events as ui
 from textual._text_area_theme import TextAreaTheme
 from textual.widgets import TextArea
 
 from magik_tui import terminal
-from magik_tui.widgets.inorder import bound
 
 TOKEN = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*"?)(?=\s*:)|(?P<string>"(?:[^"\\]|\\.)*"?)|(?P<number>-?\d[\d.eE+-]*)|(?P<word>true|false|null)'
 )
-TAKES = frozenset({"enter", "tab", "escape"})  # keys that textual's area takes by itself
 LONGEST = 2000  # a line longer than that is left as it is
 
 Place = tuple[int, int]
@@ -58,9 +55,6 @@ class JsonArea(TextArea):
         self.match_cursor_bracket = False
         self.register_theme(theme())
         self.theme = "magik-json"
-
-    async def _on_key(self, event: ui.Key) -> None:
-        await bound(self, event, TAKES)
 
     def mark(self, place: Place | None) -> None:
         """Mark a line and column, counted from 0; None marks nothing."""

@@ -42,7 +42,7 @@ def test_the_palette_does_what_was_typed(watched: Any) -> None:
         bar = await opened(app, pilot, "colon")
         await pilot.press(*"next bad")
         await pilot.pause()
-        assert "> Next layer below 0.98" in bottom(app)
+        assert "> Next layer that is worth a look (x)" in bottom(app)
         await pilot.press("enter")
         await pilot.pause()
         assert not bar.display
