@@ -79,8 +79,10 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
     finders = range_finders(seen, store=store)
     passes = FloatPasses(networks, sources.debug, executor)
-    forms = quantized_forms(graph, inputs, finders, resolved, sources, store=store, report=told, stage=clock.stage, executor=executor)
-    quantized, shown = forms
+    _make_room(networks, sources)
+    quantized, shown = quantized_forms(
+        *(graph, inputs, finders, resolved, sources), store=store, report=told, stage=clock.stage, executor=executor
+    )
     rows = layer_rows(graph, shown, resolved)
     names = tuple(s.name for s in sources.debug)
     told(Layers(tuple(to_json(Document("", "", rows))["nodes"]), names))
@@ -108,6 +110,12 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         str(job.model), sources.config.soc, rows, outputs, clock.seconds, None, tuple(map(str, artefacts)), tuple(told.texts), NUMERICS
     )
     return to_json(made)
+
+
+def _make_room(networks: Networks, sources: Sources) -> None:
+    """Let go of the values of the last calibration sample where a correction needs the room for values of its own."""
+    if sources.calibration and (sources.correction or sources.feature_correction):
+        networks.shed()
 
 
 def _measure(

@@ -185,6 +185,12 @@ class Networks:
                 self._floats = self._compile_floats()
             return self._floats
 
+    def shed(self) -> None:
+        """Let go of the float values of samples that are done, if there are any."""
+        with self._lock:
+            if self._floats is not None:
+                self._floats.shed()
+
     def _compile_floats(self) -> Program:
         feeds, large = self.inputs.types(), float_bytes(self.graph) > LARGE
         shown = [t for n in self.graph for t in (*n.outputs, n.inner) if t in self.graph.types and self.graph.types[t].dtype == "float32"]

@@ -170,6 +170,10 @@ class Program:
         except IndexError:
             return Runner(self)
 
+    def shed(self) -> None:
+        """Let the buffers of runners go that nobody has borrowed; the next ones to borrow have new ones."""
+        self._idle.clear()
+
     def give_back(self, runner: Runner) -> None:
         """Take a runner back; its values are no longer valid."""
         self._idle.append(runner)

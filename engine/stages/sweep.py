@@ -6,10 +6,11 @@ thread, and what samples give is added in their order in float64, so that neithe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,9 +22,11 @@ from ..ir import Node, QGraph, QNode, TensorType
 from ..numerics import Array
 from ..ops.base import GIVEN_SCALES, REGISTRY
 from ..ops.lowering import Builder
-from ..ort.session import Program
+from ..ort.session import Program, Runner
 from ..simulate import lower_int_node
 from .fan import in_order
+
+Found = TypeVar("Found")
 
 VALUES, MEANS, GRAM = "\x1evalues:", "\x1emeans:", "\x1egram:"
 """Before a layer's name: its values, the mean of each of their channels, the products of its inputs with each other."""
@@ -121,13 +124,13 @@ class Sweep:
         made = sorted(keep - set(self.values[0]))
         program = _program(b, self.graph, self.values[0], [asked, *made])
 
-        def work(index: int) -> Array:
+        def run(runner: Runner, index: int) -> Array:
             values = self.values[index]
-            found = program.run(values)
+            found = runner.run(values)
             self.values[index] = {t: values[t] if t in values else found[t].copy() for t in keep}
             return found[asked].copy()
 
-        for found in in_order(work, range(len(self.values)), self.executor):
+        for found in _runs(program, run, len(self.values), self.executor):
             take(found)
 
 
@@ -200,10 +203,33 @@ def expected_means(
             lower_means(node, layers[at[index]], b, graph.types, lowered=True)
     program = _program(b, graph, fed[0], [MEANS + name for name in layers])
     totals = {name: ChannelMeans() for name in layers}
-    for found in in_order(lambda values: {t: v.copy() for t, v in program.run(values).items()}, fed, executor):
+
+    def run(runner: Runner, index: int) -> dict[str, Array]:
+        return {t: v.copy() for t, v in runner.run(fed[index]).items()}
+
+    for found in _runs(program, run, len(fed), executor):
         for name, total in totals.items():
             total.add(found[MEANS + name])
     return {name: total.result() for name, total in totals.items()}
+
+
+def _runs(program: Program, run: Callable[[Runner, int], Found], count: int, executor: Executor | None) -> Iterator[Found]:
+    """Yield run(runner, index) for each sample, in order; a thread at a time has a runner.
+
+    Runners are not left with the program: it and they would hold each other, and their buffers, until the interpreter looks for such.
+    """
+    idle: list[Runner] = []
+
+    def work(index: int) -> Found:
+        try:
+            runner = idle.pop()
+        except IndexError:
+            runner = Runner(program)
+        found = run(runner, index)
+        idle.append(runner)
+        return found
+
+    yield from in_order(work, range(count), executor)
 
 
 def _program(b: Builder, graph: QGraph, fed: Mapping[str, Array], wanted: Sequence[str]) -> Program:

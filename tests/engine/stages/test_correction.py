@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,14 @@ import pytest
 
 from engine.calibrate.bias_correct import ChannelMeans, corrected
 from engine.dataset import InputSpec, Sample
-from engine.events import Event, Log
+from engine.events import Event, Log, silent
 from engine.fake import fake_graph
 from engine.ir import Graph, Node, TensorType
 from engine.numerics import Array, affine
 from engine.ops.base import REGISTRY
 from engine.ops.conv2d import convolve
 from engine.ops.lowering import Builder
-from engine.ort.session import run_steps
+from engine.ort.session import Program, Runner, run_steps
 from engine.plan import Choice, Plan
 from engine.quantize import quantize
 from engine.simulate import Inputs
@@ -77,13 +79,19 @@ def channel_means(values: list[Array]) -> Array:
 
 
 def run_correct(
-    graph: Graph, samples: list[Sample], *, features: bool, store: Store | None = None, said: list[Event] | None = None
+    graph: Graph,
+    samples: list[Sample],
+    *,
+    features: bool,
+    store: Store | None = None,
+    said: list[Event] | None = None,
+    heard: Callable[[Event], None] = silent,
 ) -> Graph:
     resolved = Plan(Choice(8, BITS, None, "MAX_ABS", skip="")).resolve((n.name, n.op) for n in graph)
     ranges = {t: lambda choice: (-6.0, 6.0) for t in graph.types}
     quantized = quantize(graph, ranges, resolved)
     inputs = Inputs((InputSpec("x", SHAPE),), frozenset())
-    hook = said.append if said is not None else lambda event: None
+    hook = said.append if said is not None else heard
     return correct(graph, quantized, resolved, inputs, samples, features=features, store=store or Store(None), report=hook)
 
 
@@ -187,6 +195,27 @@ def test_what_is_held_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (text,) = [e.text for e in said if isinstance(e, Log) and "samples" in e.text]
     used = int(text.split()[2])
     assert 1 <= used < 8 < MOST
+
+
+def test_nothing_of_a_step_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The buffers of each step are gone with it, without waiting for the interpreter to look for what holds itself."""
+    made = weakref.WeakSet[Runner]()
+    start = Runner.__init__
+
+    def started(runner: Runner, program: Program) -> None:
+        start(runner, program)
+        made.add(runner)
+
+    monkeypatch.setattr(Runner, "__init__", started)
+    counts: list[int] = []
+    samples, _ = written(tmp_path, 3)
+    gc.disable()
+    try:
+        run_correct(network(), samples, features=False, heard=lambda event: counts.append(len(made)))
+    finally:
+        gc.enable()
+    assert len(counts) > 2
+    assert max(counts) <= 1
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
