@@ -33,6 +33,26 @@ class Score:
         return self.sqnr_db if metric == "sqnr" else self.cosine_avg if metric == "cosine_avg" else self.cosine_min
 
 
+def score_key(metric: str) -> str:
+    """Return the key under which a document has the figure of a metric."""
+    return "sqnr_db" if metric == "sqnr" else metric
+
+
+MOST_DIGITS = 12
+
+
+def figure(value: float, metric: str, target: float | None = None, digits: int = 5) -> str:
+    """Return a figure as tables have it: dB with two digits, a cosine with `digits`, what a command said as short as it goes.
+
+    Given a target the text is on the same side of it as the value: 0.999996 is no 1.00000 where 1 is wanted. It gets more digits for that.
+    """
+    if metric != "sqnr" and not metric.startswith("cosine"):
+        return f"{value:g}"
+    texts = [f"{value:.{count}f}" for count in range(2 if metric == "sqnr" else digits, MOST_DIGITS + 1)]
+    told = next((text for text in texts if target is None or (float(text) >= target) == (value >= target)), texts[-1])
+    return f"{told} dB" if metric == "sqnr" else told
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """Layers that move together: one with a range of its own, `name`, and those that keep the levels it makes.

@@ -18,7 +18,7 @@ from .allocation import Front, Option, cheapest
 from .costs import relative_cost, work
 from .fronts import between, guess, last_within, spread, widest_gap
 from .noise import noise, noise_of, value_of
-from .scoring import Evaluator, Score, Unit
+from .scoring import Evaluator, Score, Unit, figure
 from .sensitivity import alone_scores, require
 from .trials import at_widths, skipped, width_of
 from .tuning import Goal, Limit, Point, Tuned, affordable, meets, rank, undominated
@@ -152,7 +152,11 @@ class _Search:
             self.best = bits
             point = self.points[bits]
             self.report(
-                Log(f"best so far: {self.goal.metric} {point.value:.5f} at {point.cost:.4f} times the cost of 8 bits", source="tune")
+                Log(
+                    f"best so far: {self.goal.metric} {figure(point.value, self.goal.metric, self.goal.target)} at {point.cost:.4f} "
+                    "times the cost of 8 bits",
+                    source="tune",
+                )
             )
         if self.front:
             self.report(Progress(STAGE, len(self.points), max(len(self.points) + 1, POINTS + BRACKETING + STEPS)))

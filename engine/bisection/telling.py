@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from ..analysis.bisect import Answer, Goal, Question, Session
+from ..analysis.scoring import figure
 from ..events import Log, Report
 from ..jsontext import printable
 
@@ -26,7 +27,7 @@ class Teller:
         """Say what is looked for."""
         problem, goal = session.problem, self.goal
         place = printable(goal.at, 200) or "the outputs"
-        wanted = f"{goal.metric} {goal.target:g} at {place}" if goal.target is not None else f"the command {printable(goal.metric)}"
+        wanted = f"{goal.metric} {goal.target:.12g} at {place}" if goal.target is not None else f"the command {printable(goal.metric)}"
         count, types = len(problem.operators), len(problem.types)
         self.report(Log(f"Which of {counted(count, 'operator')} ({counted(types, 'type')}) must stay in float for {wanted}?"))
 
@@ -80,7 +81,8 @@ def stand(question: Question) -> str:
 
 def answer_line(question: Question, answer: Answer, session: Session) -> str:
     """Return how a step went."""
-    value = "" if answer.value is None else f"  {figure(answer.value, session.problem.goal.metric)}"
+    goal = session.problem.goal
+    value = "" if answer.value is None else f"  {figure(answer.value, goal.metric, goal.target)}"
     note = f"  ({printable(answer.note, 200)})" if answer.note else ""
     return f"{STATE[answer.mark]}{value}  {described(question, session)}{note}"
 
@@ -101,11 +103,6 @@ def described(question: Question, session: Session) -> str:
     names = [name for name in session.problem.operators if name in question.floats]
     named = ", ".join(printable(name, 200) for name in names[:NAMED])
     return f"in float: {named}" + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-
-
-def figure(value: float, metric: str) -> str:
-    """Return a figure as the table has it."""
-    return f"{value:.2f} dB" if metric == "sqnr" else f"{value:.5f}" if metric.startswith("cosine") else f"{value:g}"
 
 
 def counted(count: int, what: str) -> str:

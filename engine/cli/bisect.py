@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.analysis.scoring import figure
 from engine.cli.guard import complain, say
 from engine.cli.session import opened
 from engine.errors import EXIT_DONE, Cancelled
@@ -88,9 +89,7 @@ def report_lines(hunt: Hunt, document: dict[str, Any]) -> list[str]:
 
 
 def _figure(hunt: Hunt, value: float | None) -> str:
-    from engine.bisection.telling import figure
-
-    return "-" if value is None else figure(value, hunt.goal.metric)
+    return "-" if value is None else figure(value, hunt.goal.metric, hunt.goal.target)
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -6,16 +6,14 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from engine.analysis.scoring import Metric, figure, score_key
 from engine.cli.guard import complain, say
 from engine.cli.session import opened
 from engine.errors import EXIT_DONE, EXIT_INTERRUPTED
 from engine.jsontext import printable
 from engine.messages import to_line
-
-if TYPE_CHECKING:
-    from engine.analysis.scoring import Metric
 
 
 def run_sensitivity(
@@ -54,31 +52,35 @@ def run_sensitivity(
 
 def _lines(document: dict[str, Any]) -> list[str]:
     metric, widths = document["metric"], document["widths"]
-    base = document["base"][metric]
+    base = _number(document["base"][score_key(metric)], metric)
     head = ["unit", *(f"alone {bits}" for bits in widths), "in float", "local dB", "op"]
     rows = [[_name(u), *_figures(u, metric, widths), u["op"]] for u in sorted(document["units"], key=lambda u: _worst(u, metric, widths))]
     table = [head, *rows]
     sizes = [max(len(row[i]) for row in table) for i in range(len(head))]
     lines = ["  ".join([row[0].ljust(sizes[0]), *(c.rjust(w) for c, w in zip(row[1:], sizes[1:], strict=True))]) for row in table]
-    return [*lines, f"{metric} of the configuration: {base:.5f}; {document['runs']} plans, {document['timing']['sensitivity']:.1f} s"]
+    return [*lines, f"{metric} of the configuration: {base}; {document['runs']} plans, {document['timing']['sensitivity']:.1f} s"]
 
 
-def _figures(unit: dict[str, Any], metric: str, widths: Sequence[int]) -> list[str]:
-    alone = {entry["bits"]: entry[metric] for entry in unit["alone"]}
+def _figures(unit: dict[str, Any], metric: Metric, widths: Sequence[int]) -> list[str]:
+    alone = {entry["bits"]: entry[score_key(metric)] for entry in unit["alone"]}
     local = unit["local_error"]
     decibels = "-" if not local else f"{-10 * math.log10(local):.1f}"
-    return [*(_number(alone.get(bits)) for bits in widths), _number((unit["in_float"] or {}).get(metric)), decibels]
+    return [
+        *(_number(alone.get(bits), metric) for bits in widths),
+        _number((unit["in_float"] or {}).get(score_key(metric)), metric),
+        decibels,
+    ]
 
 
-def _worst(unit: dict[str, Any], metric: str, widths: Sequence[int]) -> tuple[bool, float]:
+def _worst(unit: dict[str, Any], metric: Metric, widths: Sequence[int]) -> tuple[bool, float]:
     """Sort by what the unit does at the width it has, or at the first that was measured; unknown ones last."""
-    alone = {entry["bits"]: entry[metric] for entry in unit["alone"]}
+    alone = {entry["bits"]: entry[score_key(metric)] for entry in unit["alone"]}
     value = alone.get(unit["bits"], alone.get(widths[0]))
     return value is None, value or 0.0
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6f}"
+def _number(value: float | None, metric: Metric) -> str:
+    return "-" if value is None else figure(value, metric, digits=6)
 
 
 def _name(unit: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.analysis.scoring import figure, score_key
 from engine.cli.guard import complain, say
 from engine.cli.session import opened
 from engine.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, UsageError
@@ -102,22 +103,25 @@ def _lines(document: dict[str, Any]) -> list[str]:
     """Return the front and the chosen plan for people."""
     metric, chosen, widths = document["metric"], document["chosen"], [int(bits) for bits in document["costs"]]
     head = ["cost", metric, *(f"{bits} bits" for bits in widths), ""]
-    rows = [_row(point, metric, widths, "<- chosen" if point["widths"] == chosen["widths"] else "") for point in document["front"]]
+    rows = [_row(point, document, widths, "<- chosen" if point["widths"] == chosen["widths"] else "") for point in document["front"]]
     sizes = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     table = ["  ".join(c.rjust(w) for c, w in zip(row, sizes, strict=True)).rstrip() for row in (head, *rows)]
     return [*table, "cost 1 is everything at 8 bits; below the widths is how many units have them", *_choice(document), *_written(document)]
 
 
-def _row(point: dict[str, Any], metric: str, widths: Sequence[int], mark: str) -> list[str]:
-    return [f"{point['cost']:.4f}", _number(point[metric]), *(str(point["counts"].get(str(bits), 0)) for bits in widths), mark]
+def _row(point: dict[str, Any], document: dict[str, Any], widths: Sequence[int], mark: str) -> list[str]:
+    return [f"{point['cost']:.4f}", _reached(point, document), *(str(point["counts"].get(str(bits), 0)) for bits in widths), mark]
 
 
 def _choice(document: dict[str, Any]) -> list[str]:
-    chosen, metric = document["chosen"], document["metric"]
-    asked = [f"target {document['target']:g}"] if document["target"] is not None else []
-    asked += [f"budget {document['budget']:g}"] if document["budget"] is not None else []
-    verdict = "met" if document["met"] else "missed"
-    lines = [f"chosen: {metric} {_number(chosen[metric])} for cost {chosen['cost']:.4f}, {', '.join(asked)} {verdict}"]
+    chosen = document["chosen"]
+    asked = [f"target {document['target']:.12g} {'met' if document['met'] else 'missed'}"] if document["target"] is not None else []
+    asked += (
+        [f"budget {document['budget']:g} {'met' if chosen['cost'] <= document['budget'] else 'missed'}"]
+        if document["budget"] is not None
+        else []
+    )
+    lines = [f"chosen: {document['metric']} {_reached(chosen, document)} for cost {chosen['cost']:.4f}, {', '.join(asked)}"]
     least = min(map(int, document["costs"]))
     for bits in sorted({width for width in chosen["widths"].values() if width > least}):
         names = [printable(name, len(name)) for name, width in chosen["widths"].items() if width == bits]
@@ -133,14 +137,16 @@ def _written(document: dict[str, Any]) -> list[str]:
 
 def _missed(document: dict[str, Any]) -> str:
     """Say why the target was missed, and what to do about it."""
-    limit, metric = document["limit"], document["metric"]
-    said = f"the target {document['target']:g} is not met, the best is {metric} {_number(limit['reachable'])}"
+    limit = document["limit"]
+    said = f"the target {document['target']:.12g} is not met, the best is {document['metric']} {_number(limit['reachable'], document)}"
     if limit["by"] == "budget":
         return f"{said} within the budget of {document['budget']:g}; a dearer plan meets it"
     finest = ""
     if limit["at_16_bits"] is not None:
         lucky = limit["at_16_bits"] < limit["reachable"]
-        finest = f" ({_number(limit['at_16_bits'])} with features of 16 bits{': in the best plan errors cancel' if lucky else ''})"
+        finest = (
+            f" ({_number(limit['at_16_bits'], document)} with features of 16 bits{': in the best plan errors cancel' if lucky else ''})"
+        )
     worst = ", ".join(f"{printable(u['name'], len(u['name']))} {u['share']:.0%}" for u in limit["units"])
     if limit["by"] == "features":
         return f"{said}: features need more bits than were allowed{finest}; what is left comes from {worst}"
@@ -148,5 +154,9 @@ def _missed(document: dict[str, Any]) -> str:
     return f"{said}: the weights limit it, not the features{finest}; what is left comes from {worst}; {mend}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.5f}"
+def _reached(point: dict[str, Any], document: dict[str, Any]) -> str:
+    return _number(point[score_key(document["metric"])], document)
+
+
+def _number(value: float | None, document: dict[str, Any]) -> str:
+    return "-" if value is None else figure(value, document["metric"], document["target"])

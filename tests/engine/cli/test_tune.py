@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from engine.analysis import tune as search
+from engine.analysis.scoring import METRICS
 from engine.bitfile import NAME
 from engine.cli.main import main
 from tests.engine import tiny
@@ -249,3 +251,16 @@ def test_a_broken_bit_file_is_told_before_the_search(text: str, project: Path, c
 def test_widths_found_with_set_are_said_to_be(said: Said) -> None:
     _, _, errors = said("tune", "--target", "0.9", "--apply", "--set", "QUANT_FEATURE_METHOD=MAX_ABS")
     assert "the widths hold for --set QUANT_FEATURE_METHOD=MAX_ABS, which is not written" in errors
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_tables_show_every_metric(metric: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is chosen by a metric is printed in it, decibels as well."""
+    target = "10" if metric == "sqnr" else "0.9"
+    figure = r"-?\d+\.\d\d dB" if metric == "sqnr" else r"0\.\d{5}"
+    assert main(["tune", str(project), "--metric", metric, "--target", target]) == 0
+    said = capsys.readouterr().out
+    assert re.search(rf"^1\.0000 +{figure}  .*<- chosen$", said, re.MULTILINE)
+    assert re.search(rf"^chosen: {metric} {figure} for cost 1\.0000, target {target} met$", said, re.MULTILINE)
+    assert main(["sensitivity", str(project), "--metric", metric]) == 0
+    assert re.search(rf"^{metric} of the configuration: {figure}\d?; ", capsys.readouterr().out, re.MULTILINE)
