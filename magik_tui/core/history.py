@@ -111,8 +111,9 @@ class NoteAsked(ev.Event, frozen=True):
 
 
 class NoteGiven(ev.Event, frozen=True):
-    """The run under the cursor gets a note."""
+    """A run gets a note."""
 
+    run: str
     text: str
 
 
@@ -125,9 +126,16 @@ def listed(state: State) -> Step:
 def _listed(state: State, reply: Reply) -> Step:
     history = replace(state.of(History), asked=False)
     if reply.done:
-        runs = reply.said.runs
-        return state.put(replace(history, runs=runs, cursor=min(history.cursor, max(0, len(runs) - 1)))), ()
+        return state.put(with_runs(history, reply.said.runs)), ()
     return (state.put(replace(history, runs=history.runs or ())).noted("error", reply.error) if reply.failed else state), ()
+
+
+def with_runs(history: History, runs: tuple[Past, ...]) -> History:
+    """Return the history with a newer list; the cursor stays on its run, and on the newest where it was there."""
+    chosen = history.chosen
+    kept = chosen.id if chosen is not None and history.cursor else ""
+    at = next((place for place, run in enumerate(runs) if run.id == kept), min(history.cursor, max(0, len(runs) - 1)))
+    return replace(history, runs=runs, cursor=at)
 
 
 @on(HistorySeen)
@@ -207,15 +215,14 @@ def _forget(state: State, event: Forget) -> Step:
 @on(NoteAsked)
 def _note_asked(state: State, event: NoteAsked) -> Step:
     chosen = state.of(History).chosen
-    return (state, ()) if chosen is None else (state, (Prompt("a note to this run", lambda text: NoteGiven(text.strip()), chosen.note),))
+    if chosen is None:
+        return state, ()
+    return state, (Prompt("a note to this run", lambda text: NoteGiven(chosen.id, text.strip()), chosen.note),)
 
 
 @on(NoteGiven)
 def _note(state: State, event: NoteGiven) -> Step:
-    chosen = state.of(History).chosen
-    if chosen is None:
-        return state, ()
-    return ask(state, "runs", {"act": "note", "run": chosen.id, "note": event.text}, then=_done, tag="note", label="note")
+    return ask(state, "runs", {"act": "note", "run": event.run, "note": event.text}, then=_done, tag="note", label="note")
 
 
 def _done(state: State, reply: Reply) -> Step:

@@ -139,8 +139,11 @@ def said_lines(state: State, seen: View, width: int) -> tuple[Line, ...]:
         alone = [f"{count} only {where}" for count, where in ((here, "here"), (there, "there")) if count > 0]
         parts.append(f"difference to {clean(other.id)}" + (f" ({', '.join(alone)})" if alone else ""))
     if heat.sort != "graph" or heat.back:
-        by = "in graph order" if heat.sort == "graph" else f"by sample {clean(heat.sample)}" if heat.sort == "sample" else f"by {heat.sort}"
-        parts.append(f"{by}, {TURNED[heat.sort]}" if heat.back else by)
+        gone = heat.sort == "sample" and heat.sample not in state.table.samples
+        sort = "graph" if gone else heat.sort
+        by = "in graph order" if sort == "graph" else f"by sample {clean(heat.sample)}" if sort == "sample" else f"by {sort}"
+        by += f", there is no sample {clean(heat.sample)}" if gone else ""
+        parts.append(f"{by}, {TURNED[sort]}" if heat.back else by)
     if not seen.figures.nothing_missing:
         parts.append("no values per sample")
     if not seen.order and state.table.rows:

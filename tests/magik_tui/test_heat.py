@@ -16,8 +16,11 @@ from magik_tui import wire
 from magik_tui.core import State, update
 from magik_tui.core.against import AgainstAsked, AgainstChosen
 from magik_tui.core.asking import Prompt
+from magik_tui.core.choices import Choice
 from magik_tui.core.heat import BadMoved, FilterTyped, Heat, LocalAsked, MeasureAsked, RowMoved, SortAsked, TurnAsked, view
-from magik_tui.core.history import History, Whole
+from magik_tui.core.history import ComparedAsked, Forget, History, Past, Whole
+from magik_tui.core.live import Live
+from magik_tui.core.places import PaneChosen, Places
 from magik_tui.core.session import restored, saved
 from magik_tui.figures import COSINE, LOCAL, LOCAL_SQNR, SATURATION, SQNR, figures, map_levels
 from magik_tui.levels import FLOORS
@@ -150,7 +153,8 @@ def test_the_sample_that_orders_the_layers_is_the_one_at_the_cursor(state: State
     assert [column[row] for row in view(seen).order][:3] == sorted(value for value in column if value is not None)[:3]
     assert said(seen) == " by sample cat_003.jpg"
     assert view(replace(seen, column=5)).order == view(seen).order
-    assert view(replace(seen, table=replace(state.table, samples=("x",) * 12))).order == tuple(range(25))
+    gone = replace(seen, table=replace(state.table, samples=("x",) * 12))
+    assert (view(gone).order, said(gone)) == (tuple(range(25)), " in graph order, there is no sample cat_003.jpg")
 
 
 def test_one_key_goes_through_all_columns(state: State) -> None:
@@ -317,7 +321,7 @@ def test_a_run_without_values_per_sample_says_so(state: State, earlier: wire.Doc
 
 
 def test_the_run_is_chosen_from_a_list_that_is_asked_for(state: State) -> None:
-    asked, effects = update(state, AgainstAsked())
+    asked, effects = update(state.put(Places(("heatmap", "config"))), AgainstAsked())
     request = next(effect.request for effect in effects if isinstance(effect, ev.Send))
     assert (request["do"], request["act"]) == ("runs", "list")
     listed = msgspec.Raw(msgspec.json.encode({"runs": [{"id": "r[1]", "time": 1.7e9, "note": "mine"}]}))
@@ -325,9 +329,37 @@ def test_the_run_is_chosen_from_a_list_that_is_asked_for(state: State) -> None:
     prompt = next(effect for effect in effects if isinstance(effect, Prompt))
     assert "mine" in prompt.choices[0].label
     assert prompt.then("r[1]") == AgainstChosen("r[1]")
+    gone, effects = update(after(asked, PaneChosen("config")), wire.Result(listed, id=request["id"]))
+    assert (effects, gone.of(History).runs[0].id if gone.of(History).runs else "") == ((), "r[1]")  # who went on is not asked
     none, _ = update(asked, wire.Result(msgspec.Raw(b'{"runs": []}'), id=request["id"]))
     assert none.note is not None
     assert none.note.text == "there is no earlier run to compare with"
+
+
+def test_the_run_that_is_shown_is_none_to_compare_with(state: State) -> None:
+    """It is the newest that was made of the same and came to the same."""
+    outputs = (wire.Output("out", cosine_avg=0.98),)
+    plan = {"nodes": {"a": {"feature_bits": 12}}}
+    runs = tuple(Past(id_, variant="t40", plan=of, outputs=outputs) for id_, of in (("c", {}), ("b", plan), ("a", plan)))
+    state = replace(state, variant="t40", outputs=outputs).put(Live(plan={"a": Choice(feature_bits=12)})).put(History(runs=runs))
+    _, (prompt,) = update(state, AgainstAsked())
+    assert isinstance(prompt, Prompt)
+    assert [(choice.id, choice.reason) for choice in prompt.choices] == [("c", ""), ("b", "it is what is shown"), ("a", "")]
+    _, (prompt,) = update(replace(state, stale=True), AgainstAsked())
+    assert isinstance(prompt, Prompt)
+    assert [choice.reason for choice in prompt.choices] == ["", "", ""]
+    alone = after(state.put(History(runs=runs[1:2])), AgainstAsked())
+    assert alone.note is not None
+    assert alone.note.text == "there is no earlier run to compare with"
+
+
+def test_the_difference_ends_with_the_run_that_it_is_to(state: State, earlier: wire.Document) -> None:
+    seen = with_run(state, earlier)
+    seen = seen.put(replace(seen.of(History), runs=(Past("20260101-aaaa"), Past("b"))))
+    for event in (Forget("20260101-aaaa"), ComparedAsked()):
+        ended = after(seen, event)
+        assert (ended.of(History).other, ended.of(Heat).against) == (None, False)
+    assert after(seen, Forget("b")).of(Heat).against
 
 
 # The map

@@ -9,10 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from magik_tui import wire
-from magik_tui.core import State
+from magik_tui.core import State, update
 from magik_tui.core.choices import Choice
 from magik_tui.core.config import ConfigFile, Drafted
-from magik_tui.core.history import History, Past
+from magik_tui.core.history import History, NoteAsked, NoteGiven, Past, with_runs
 from magik_tui.core.live import Live
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.restore import Restore, RestoreAsked, Restoring
@@ -157,3 +157,15 @@ def test_a_line_of_equal_cosines() -> None:
     runs = tuple(Past(str(i), outputs=(wire.Output("o", 0.5),)) for i in range(3))
     assert line_text(sparkline(History(runs=runs), 60)).rstrip() == "output cosine 0.50000 ███ 0.50000"
     assert line_text(sparkline(History(runs=(Past("a"),)), 60)).rstrip() == "1 runs, none measured."
+
+
+def test_a_new_run_leaves_cursor_and_note_with_theirs() -> None:
+    state = State("p", worker="ready").put(History(runs=(Past("b"), Past("a")), cursor=1))
+    _, (prompt,) = update(state, NoteAsked())
+    newer = with_runs(state.of(History), (Past("c"), Past("b"), Past("a")))
+    assert (newer.cursor, newer.chosen) == (2, Past("a"))
+    assert prompt.then(" mine ") == NoteGiven("a", "mine")
+    _, (sent,) = update(state.put(replace(newer, cursor=0)), NoteGiven("a", "mine"))
+    assert (sent.request["run"], sent.request["note"]) == ("a", "mine")
+    assert with_runs(History(runs=(Past("b"),)), (Past("c"), Past("b"))).cursor == 0  # the newest is followed
+    assert with_runs(newer, (Past("c"),)).cursor == 0
