@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from magik_tui.panes.registry import PANES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,3 +51,19 @@ def test_a_command_prints_what_the_readme_shows(clone: Path, command: str, shown
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_screen_it_shows_is_that_of_the_program() -> None:
+    """The tabs, the columns, every layer and its width are there; `python docs/screenshot.py` records it anew."""
+    drawn = re.findall(r'<text [^>]*y="([\d.]+)"[^>]*>(.*?)</text>', (ROOT / "docs" / "workbench.svg").read_text(encoding="utf-8"))
+    lines: dict[str, str] = {}
+    for y, text in drawn:
+        lines[y] = lines.get(y, "") + html.unescape(text).replace("\N{NO-BREAK SPACE}", " ")
+    header, tabs, columns, *rows = (lines[y] for y in sorted(lines, key=float) if lines[y].strip() != "magik-tui")
+    assert "resnet18-digits.onnx" in header
+    assert all(f"{entry.digit} {entry.title}" in tabs for entry in PANES)
+    assert columns.split()[:5] == ["layer", "type", "bits", "worst", "mean"]
+    names = [found[1] for row in rows if (found := re.match(r"[> x]*(\S+) +[A-Z]\w+ +\d+(?:/8)? +0\.\d{4} ", row))]
+    assert names[:2] == ["data/BatchNormScale", "resnetv15_relu0_fwd"]
+    assert names[-1] == "resnetv15_dense0_fwd"
+    assert len(names) == 33
