@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from magik_tui.core import State
 from magik_tui.core.hunt import Answered, Asking, Bisection, Evidence, Mark, kinds, marks
+from magik_tui.core.requests import Requests
 from magik_tui.sheets import Cell, Sheet
 from magik_tui.text import clean, cut, elide, fixed, short
 from magik_tui.widgets.ink import Line, Role
@@ -12,6 +13,7 @@ PHASES = {
     "types": "Bisecting operator types", "operators": "Bisecting operators", "parts": "Bisecting layers of tied groups",
     "check": "Checking the found operators", "again": "Errors interact; operators one by one",
 }  # fmt: skip
+ROLES: dict[str, Role] = {"good": "good", "bad": "bad"}  # of steps; others are doubtful
 HEAD = 6  # lines
 RAISED = 12  # the bits that culprits are given
 NAME = 8  # cells that a name gets at least
@@ -25,11 +27,22 @@ def head_lines(state: State, width: int) -> tuple[Line, ...]:
     if mine.verdict is not None:
         said += verdict_lines(mine, width)
     else:
-        said += _stand(mine, width)
-        odd: list[tuple[str, Role]] = [(f"! {clean(mine.contradictions[0])}", "warn")] if mine.contradictions else []
+        said += _stand(mine, width, waits=_waits(state, mine))
+        odd = _odd(mine)
         steps = list(enumerate(mine.steps, 1))[-(HEAD - len(said) - len(odd)) :]
-        said += [*((_step(number, step, width), "good" if step.mark == "good" else "bad") for number, step in steps), *odd]
+        said += [*((_step(number, step, width), ROLES.get(step.mark, "warn")) for number, step in steps), *odd]
     return tuple(((cut(text, width), role),) for text, role in said[:HEAD])
+
+
+def _odd(mine: Bisection) -> list[tuple[str, Role]]:
+    """Return in a line why not to trust what is shown, where there is a reason."""
+    if mine.old:
+        return [("! files changed since; Enter bisects with them as they are now", "warn")]
+    return [(f"! {clean(mine.contradictions[0])}", "warn")] if mine.contradictions else []
+
+
+def _waits(state: State, mine: Bisection) -> bool:
+    return any(request.id == mine.job and not request.sent for request in state.of(Requests).open)
 
 
 def _goal(mine: Bisection) -> str:
@@ -38,10 +51,12 @@ def _goal(mine: Bisection) -> str:
     return f"Which operators must stay in float for {wanted}?"
 
 
-def _stand(mine: Bisection, width: int) -> list[tuple[str, Role]]:
-    """Return where the search stands, and what is judged now or next."""
+def _stand(mine: Bisection, width: int, *, waits: bool) -> list[tuple[str, Role]]:
+    """Return where the search stands, and what is judged now or next; one that `waits` has not been asked for yet."""
     if mine.error:
         lines: list[tuple[str, Role]] = [(clean(mine.error), "warn")]
+    elif waits:
+        lines = [("It waits until what is at work is done.", "dim")]
     elif mine.asking is None and mine.job is not None:
         lines = [("Looking where it stands.", "dim")]
     elif mine.asking is None:
@@ -54,7 +69,7 @@ def _stand(mine: Bisection, width: int) -> list[tuple[str, Role]]:
         paused = "" if mine.job is not None else "; paused"
         lines = [(f"{stand(mine.asking)}{paused}", "text")]
     if mine.asking is not None:
-        lines.append((f"  > {'now' if mine.job is not None else 'next'}: {what(mine.asking, width - 10)}", "strong"))
+        lines.append((f"  > {'now' if mine.job is not None and not waits else 'next'}: {what(mine.asking, width - 10)}", "strong"))
     return lines
 
 
@@ -98,7 +113,7 @@ def verdict_lines(mine: Bisection, width: int) -> list[tuple[str, Role]]:
         return []
     evaluations = f"{found.evaluations} evaluation{'' if found.evaluations == 1 else 's'}"
     log: tuple[str, Role] = (f"log {clean(found.path)}", "dim")
-    odd: list[tuple[str, Role]] = [(f"! {clean(mine.contradictions[0])}", "warn")] if mine.contradictions else []
+    odd = _odd(mine)
     if not found.culprits:
         return [(f"None: the network is good as it is, {fixed(found.baseline)} ({evaluations}).", "good"), *odd, log]
     kind = "minimal" if found.minimal else "not proven minimal"

@@ -6,6 +6,7 @@ one request. What a person does step by step is in `core.byhand`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,13 @@ from magik_tui import events as ev
 from magik_tui import wire
 from magik_tui.core.asking import Prompt
 from magik_tui.core.hunt import METRICS, Answered, Asking, Bisection, Verdict
-from magik_tui.core.live import Choice, Live, PlanSet, with_choices
+from magik_tui.core.live import Choice, FilesChanged, Live, PlanSet, with_choices
+from magik_tui.core.places import Places
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on
 from magik_tui.core.twin import told, twin
+
+PANE = "bisect"
 
 
 class BisectAsked(ev.Event, frozen=True):
@@ -73,6 +77,8 @@ def go_on(state: State, *options: str, goal: bool = True, **fields: Any) -> Step
     mine = state.of(Bisection)
     if mine.job is not None:
         return state.noted("info", "a bisection is at work; Esc stops it, and it goes on from there the next time"), ()
+    if mine.old:  # what is shown was answered for other files: the engine says what holds for these
+        mine = replace(mine.fresh, edited=mine.edited)
     if goal:
         fields |= {
             "metric": mine.metric,
@@ -83,7 +89,7 @@ def go_on(state: State, *options: str, goal: bool = True, **fields: Any) -> Step
         fields["set"] = list(state.settings)
     line = twin(state, "bisect", *options, *(mine.goal() if goal else ()))
     plan = "  (changes on top of the configuration do not count: write them first)" if state.of(Live).plan else ""
-    state = told(state.noted("info", line + plan), line).put(replace(mine, job=state.last_id + 1, error=""))
+    state = told(state.noted("info", line + plan), line).put(replace(mine, job=state.last_id + 1, error="", variant=state.variant))
     news = {"asking": Asking, "answered": Answered}
     return ask(state, "bisect", fields, then=_heard, value=Verdict, news=news, label="bisecting", heavy=True)
 
@@ -91,9 +97,8 @@ def go_on(state: State, *options: str, goal: bool = True, **fields: Any) -> Step
 @on(BisectAsked)
 def _asked(state: State, event: BisectAsked) -> Step:
     if not at_work(state):
-        mine = replace(state.of(Bisection), verdict=None)
-        forgotten = Bisection(mine.metric, mine.target, mine.at, place=mine.place, path=mine.path)
-        state = state.put(forgotten if event.fresh else mine)
+        mine = state.of(Bisection)
+        state = state.put(replace(mine.fresh, path=mine.path) if event.fresh else replace(mine, verdict=None))
     return go_on(state, *(("--fresh",) if event.fresh else ()), fresh=event.fresh)
 
 
@@ -105,7 +110,7 @@ def _heard(state: State, reply: Reply) -> Step:
         return _stands(state, replace(mine, job=None), reply.said)
     if reply.failed:
         said = "stopped; the next search goes on from here" if reply.cancelled else reply.error
-        state = state.put(replace(mine, job=None, error=said))
+        state = state.put(replace(mine, job=None, error=said, asking=None if _answered(mine) else mine.asking))
         return state.noted("info" if reply.cancelled else "error", said), ()
     if isinstance(reply.said, Asking):
         return state.put(replace(mine, asking=reply.said, states=reply.said.states or mine.states)), ()
@@ -114,6 +119,12 @@ def _heard(state: State, reply: Reply) -> Step:
     if isinstance(reply.said, wire.Log) and reply.said.level == "warning":
         return state.noted("warning", reply.said.text), ()
     return state, ()
+
+
+def _answered(mine: Bisection) -> bool:
+    """Tell whether the last step was an answer to what was asked last: nothing is at hand then."""
+    last, asking = mine.steps[-1:], mine.asking
+    return asking is not None and any((step.floats, step.without) == (asking.floats, asking.without) for step in last)
 
 
 class TextRead(ev.Event, frozen=True):
@@ -125,19 +136,34 @@ class TextRead(ev.Event, frozen=True):
 def _stands(state: State, mine: Bisection, said: Verdict) -> Step:
     """Show where a search stands: what the engine says takes the place of what was gathered on the way."""
     mine = replace(
-        mine, known=True, asking=said.asking, steps=said.log, states=said.states, priors=said.priors, path=said.path,
+        mine, known=True, edited="", asking=said.asking, steps=said.log, states=said.states, priors=said.priors, path=said.path,
         contradictions=said.contradictions, verdict=said if said.finished else None,
         metric=said.metric or mine.metric, target=said.target if said.metric else mine.target, at=said.at,
     )  # fmt: skip
     state = state.put(mine)
+    if said.text and state.of(Places).focus != PANE:  # who went on to another pane wants no editor there
+        return state.noted("info", "the log of the bisection is there: e edits it"), ()
     return state, ((TextRead(said.text),) if said.text else ())
+
+
+@on(FilesChanged)
+def _files(state: State, event: FilesChanged) -> Step:
+    mine = state.of(Bisection)
+    known = mine.known or mine.steps or mine.job is not None
+    return (state.put(replace(mine, old=True)) if known else state), ()
+
+
+@on(ev.RunAsked)
+def _run_asked(state: State, event: ev.RunAsked) -> Step:
+    mine = state.of(Bisection)
+    other = (mine.known or mine.job is not None) and mine.variant != state.variant
+    return (state.put(replace(mine, old=True)) if other else state), ()
 
 
 def _sought(state: State, mine: Bisection) -> State:
     """Look for something else: what was found belongs to the other search, whose log stays."""
     kept = state.of(Bisection)
-    fresh = Bisection(mine.metric, mine.target, mine.at, job=mine.job, place=mine.place)
-    return state if (mine.metric, mine.wanted, mine.at) == (kept.metric, kept.wanted, kept.at) else state.put(fresh)
+    return state if (mine.metric, mine.wanted, mine.at) == (kept.metric, kept.wanted, kept.at) else state.put(mine.fresh)
 
 
 def _busy(state: State) -> Step:
@@ -196,15 +222,25 @@ def _target(state: State, event: TargetTyped) -> Step:
     try:
         target = float(event.text) if event.text.strip() else None
     except ValueError:
+        target = math.nan
+    if target is not None and not math.isfinite(target):
         return state.noted("error", f"{event.text!r} is no number"), ()
     return _sought(state, replace(state.of(Bisection), target=target)), ()
 
 
+def no_culprits(state: State) -> str:
+    """Return why nothing can be done about culprits, "" where something can."""
+    mine = state.of(Bisection)
+    if mine.verdict is None or not mine.verdict.culprits:
+        return "there are no culprits"
+    return "" if mine.variant == state.variant else f"they were found on the variant {mine.variant}; Enter bisects {state.variant}"
+
+
 @on(CulpritsTaken)
 def _taken(state: State, event: CulpritsTaken) -> Step:
-    verdict = state.of(Bisection).verdict
-    if verdict is None or not verdict.culprits:
-        return state.noted("info", "there are no culprits"), ()
+    verdict, why = state.of(Bisection).verdict, no_culprits(state)
+    if verdict is None or why:
+        return state.noted("info", why), ()
     choice = Choice(feature_bits=event.bits) if event.bits else Choice(skip=True)
     nodes = {culprit.name: choice for culprit in verdict.culprits}
     if with_choices(state.of(Live).plan, nodes) == state.of(Live).plan:
@@ -215,9 +251,9 @@ def _taken(state: State, event: CulpritsTaken) -> Step:
 
 @on(CulpritsApplied)
 def _applied(state: State, event: CulpritsApplied) -> Step:
-    mine = state.of(Bisection)
-    if mine.verdict is None or not mine.verdict.culprits:
-        return state.noted("info", "there are no culprits"), ()
+    mine, why = state.of(Bisection), no_culprits(state)
+    if mine.verdict is None or why:
+        return state.noted("info", why), ()
     state = told(state, twin(state, "bisect", "--apply", *mine.goal()))
     fields: dict[str, Any] = {"plan": {"nodes": {culprit.name: {"skip": True} for culprit in mine.verdict.culprits}}}
     if state.settings:

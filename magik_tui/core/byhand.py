@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from magik_tui import events as ev
 from magik_tui.core.asking import Prompt
 from magik_tui.core.bisect import TextRead, at_work, go_on
-from magik_tui.core.hunt import Bisection, kinds, marks
+from magik_tui.core.hunt import Bisection, Mark, kinds, marks
 from magik_tui.core.state import State, Step, on, walked
 
-NOT_BEGUN = "this search has not been looked at: Space judges its next network"
+NOT_BEGUN = "which network is next has not been looked at: Space judges it"
+NOT_SEARCHED: Mapping[Mark, str] = {
+    "float": "it is in float already", "outside": "it is not searched: the layer that is judged does not depend on it",
+}  # fmt: skip
+OLD = "the files changed since: Space and Enter go on with them as they are now"
 
 
 class StepAsked(ev.Event, frozen=True):
@@ -71,7 +76,8 @@ class BisectMoved(ev.Event, frozen=True):
 
 @on(StepAsked)
 def _step(state: State, event: StepAsked) -> Step:
-    if state.of(Bisection).verdict is not None and not at_work(state):
+    mine = state.of(Bisection)
+    if mine.verdict is not None and not mine.old and not at_work(state):
         return state.noted("info", "the bisection is finished: u takes its last step back, F begins anew"), ()
     return go_on(state, "--steps", "1", steps=1)
 
@@ -79,6 +85,8 @@ def _step(state: State, event: StepAsked) -> Step:
 @on(StepMarked)
 def _marked(state: State, event: StepMarked) -> Step:
     mine = state.of(Bisection)
+    if mine.old and not at_work(state):
+        return state.noted("info", OLD), ()
     if mine.verdict is not None and not at_work(state):
         return state.noted("info", "the bisection is finished: there is no step to mark; u takes the last one back"), ()
     if mine.asking is None and not at_work(state):
@@ -91,6 +99,8 @@ def _undone(state: State, event: StepsUndone) -> Step:
     mine = state.of(Bisection)
     if at_work(state):
         return go_on(state)
+    if mine.old:
+        return state.noted("info", OLD), ()
     if not mine.known and not mine.steps:
         return state.noted("info", NOT_BEGUN), ()
     if not mine.steps:
@@ -113,8 +123,8 @@ def _row_marked(state: State, event: RowMarked) -> Step:
     kind, layer = under_cursor(state)
     if not kind and not layer:
         return state.noted("info", "there is no table yet"), ()
-    if layer and not kind and marks(state)[state.cursor] == "float":
-        return state.noted("info", "it is in float already"), ()
+    if layer and (why := NOT_SEARCHED.get(marks(state)[state.cursor])):
+        return state.noted("info", why), ()
     held = mine.priors.types.get(kind) if kind else mine.priors.nodes.get(layer)
     prior = "untested" if held == event.prior else event.prior
     fields: dict[str, Any] = {prior: [kind or layer], "steps": 0}
@@ -123,6 +133,10 @@ def _row_marked(state: State, event: RowMarked) -> Step:
 
 @on(LogEditAsked)
 def _edit_asked(state: State, event: LogEditAsked) -> Step:
+    mine = state.of(Bisection)
+    if mine.edited and not at_work(state):
+        said = "this is the edit that was not taken; left as it is it is dropped"
+        return state.put(replace(mine, edited="")).noted("info", said), (EditLog(mine.edited),)
     return go_on(state, "--steps", "0", steps=0, read=True)
 
 
@@ -133,8 +147,9 @@ def _text_read(state: State, event: TextRead) -> Step:
 
 @on(LogEdited)
 def _edited(state: State, event: LogEdited) -> Step:
-    path = state.of(Bisection).path
-    return go_on(state, "--replay", path, "--steps", "0", goal=False, steps=0, text=event.text)
+    mine = state.of(Bisection)
+    edited = state.put(replace(mine, edited=event.text))  # kept until the engine takes it
+    return go_on(edited, "--replay", mine.path, "--steps", "0", goal=False, steps=0, text=event.text)
 
 
 @on(ReplayAsked)

@@ -10,7 +10,7 @@ import msgspec
 
 from magik_tui.core.state import State
 
-Mark = Literal["good", "bad", "skip", "current", "untested", "suspect", "float"]
+Mark = Literal["good", "bad", "skip", "current", "untested", "suspect", "outside", "float"]
 METRICS = ("cosine_avg", "cosine_min", "sqnr")
 TARGETS = {"cosine_avg": 0.99, "cosine_min": 0.99, "sqnr": 20.0}
 SIGNS: Mapping[str, Mark] = {"+": "good", "x": "bad", ">": "current", "~": "skip", ".": "untested", "-": "float"}
@@ -99,8 +99,8 @@ class Verdict(msgspec.Struct, frozen=True):
 class Bisection:
     """The slice of this room. `job` is the request at work; `steps` are the answers so far, `states` a sign for each row of the table.
 
-    `known` says that the engine has told where this search stands; `place` is the operator type under the cursor, None while that is on
-    a layer.
+    `known` says that the engine has told where this search stands, `old` that files changed since, or the `variant` that is served.
+    `place` is the operator type under the cursor, None while that is on a layer. `edited` is a log that the engine did not take.
     """
 
     metric: str = METRICS[0]
@@ -117,11 +117,19 @@ class Bisection:
     contradictions: tuple[str, ...] = ()
     path: str = ""
     place: int | None = None
+    old: bool = False
+    variant: str | None = None
+    edited: str = ""
 
     @property
     def wanted(self) -> float | None:
         """The target, that of the metric where none is given; None where a command judges."""
         return TARGETS.get(self.metric) if self.target is None else self.target
+
+    @property
+    def fresh(self) -> Bisection:
+        """The same search before anything is known of it."""
+        return Bisection(self.metric, self.target, self.at, place=self.place)
 
     def goal(self) -> tuple[str, ...]:
         """Return the options of the command line that say what is looked for."""
@@ -145,6 +153,8 @@ def marks(state: State) -> tuple[Mark, ...]:
     found: list[Mark] = []
     for index, row in enumerate(rows):
         mark: Mark = SIGNS.get(signs[index], "untested") if signs else "untested" if row.quantized else "float"
+        if mark == "float" and row.quantized:
+            mark = "outside"
         if mark == "untested" and mine.priors.of(row.name, row.op) == "suspect":
             mark = "suspect"
         found.append(mark)
@@ -159,7 +169,7 @@ def kinds(state: State, known: tuple[Mark, ...]) -> tuple[Kind, ...]:
     """Return the operator types of the layers that may be searched, in the order in which they are first met."""
     counts: dict[str, dict[Mark, int]] = {}
     for row, mark in zip(state.table.rows, known, strict=True):
-        if mark != "float":
+        if mark not in ("float", "outside"):
             table = counts.setdefault(row.op, {})
             table[mark] = table.get(mark, 0) + 1
     return tuple(Kind(name, next(mark for mark in ORDER if mark in table), table) for name, table in counts.items())

@@ -7,13 +7,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from magik_tui import events as ev
 from magik_tui.core import State
-from magik_tui.core.bisect import BisectAsked, CulpritsApplied, CulpritsTaken, JudgeAsked, MetricAsked, PlaceAsked, TargetAsked
+from magik_tui.core.bisect import (
+    BisectAsked,
+    CulpritsApplied,
+    CulpritsTaken,
+    JudgeAsked,
+    MetricAsked,
+    PlaceAsked,
+    TargetAsked,
+    no_culprits,
+)
 from magik_tui.core.byhand import BisectMoved, LogEditAsked, ReplayAsked, RowMarked, StepAsked, StepMarked, StepsUndone
 from magik_tui.core.hunt import Bisection, Kind, Mark, kinds, marks
 from magik_tui.core.twin import twin
-from magik_tui.hunting import HEAD, RAISED, head_lines, hunt_sheet
-from magik_tui.panes.base import LayerPane
+from magik_tui.hunting import HEAD, RAISED, WORDS, head_lines, hunt_sheet
+from magik_tui.panes.base import LayerPane, ListPane
 from magik_tui.sheets import Sheet
 from magik_tui.text import clean, fit, fixed
 from magik_tui.widgets.ink import Line, Lines, Role
@@ -26,6 +36,7 @@ SIGNS: dict[Mark, tuple[str, Role]] = {
     "skip": ("~ skipped", "warn"),
     "untested": (". untested", "dim"),
     "suspect": ("? suspect", "warn"),
+    "outside": ("- outside", "dim"),
     "float": ("- float", "dim"),
 }
 
@@ -76,8 +87,7 @@ class Operators(Rows):
 
 
 def _counted(kind: Kind) -> str:
-    words = {"skip": "skipped", "untested": "untested"}
-    return ", ".join(f"{count} {words.get(mark, mark)}" for mark, count in kind.counts.items())
+    return ", ".join(f"{count} {WORDS.get(mark, mark)}" for mark, count in kind.counts.items())
 
 
 def _said(held: str) -> str:
@@ -85,7 +95,7 @@ def _said(held: str) -> str:
     return {"good": "  (held to be good)", "suspect": "  (suspect)", "untested": "  (not as its type)"}.get(held, "")
 
 
-class BisectPane(LayerPane):
+class BisectPane(ListPane, LayerPane):
     """The search; its cursor is the layer that other panes show, or an operator type above them."""
 
     DEFAULT_CSS = f"""
@@ -134,11 +144,12 @@ class BisectPane(LayerPane):
         """Return why a key can do nothing now."""
         mine = state.of(Bisection)
         if id_ in ("bisect.float", "bisect.raise", "bisect.apply"):
-            return "" if mine.verdict is not None and mine.verdict.culprits else "there are no culprits"
+            return no_culprits(state)
         if id_ in ("bisect.good", "bisect.bad", "bisect.skip"):
-            return "" if mine.asking is not None and mine.verdict is None else "there is no step at hand"
+            at_hand = mine.asking is not None and mine.verdict is None and not mine.old
+            return "" if at_hand else "there is no step at hand"
         if id_ == "bisect.undo":
-            return "" if mine.steps else "there is no step to take back"
+            return "" if mine.steps and not mine.old else "there is no step to take back"
         return super().why_not(id_, state)
 
     def sheet(self, state: State) -> Sheet | None:
@@ -154,26 +165,9 @@ class BisectPane(LayerPane):
         self.query_one("#bisect-head", Lines).show(head_lines(state, self.size.width))
         self.query_one(Operators).show(state)
 
-    @property
-    def page(self) -> int:
-        """How many rows a page has."""
-        return self.query_one(Operators).page
-
-    def on_rows_row_chosen(self, message: Rows.RowChosen) -> None:
-        """Move the cursor to the row that was clicked."""
-        self.desk.dispatch(BisectMoved(to=message.row))
-
-    def action_move(self, by: int) -> None:
-        """Move the cursor by rows."""
-        self.desk.dispatch(BisectMoved(by))
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by pages."""
-        self.desk.dispatch(BisectMoved(by * self.page))
-
-    def action_move_to(self, row: int) -> None:
-        """Move the cursor to a row."""
-        self.desk.dispatch(BisectMoved(to=row))
+    def moved(self, by: int = 0, to: int | None = None) -> ev.Event:
+        """Return the event that moves the cursor over types and layers."""
+        return BisectMoved(by, to)
 
     def action_bisect(self, fresh: bool) -> None:
         """Find the culprits."""

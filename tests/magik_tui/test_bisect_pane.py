@@ -20,6 +20,7 @@ from magik_tui.core.bisect import BisectAsked, CulpritsApplied, CulpritsTaken, J
 from magik_tui.core.byhand import (
     BisectMoved,
     EditLog,
+    LogEditAsked,
     LogEdited,
     ReplayTyped,
     RowMarked,
@@ -29,7 +30,8 @@ from magik_tui.core.byhand import (
     under_cursor,
 )
 from magik_tui.core.hunt import Answered, Asking, Bisection, Culprit, Evidence, Priors, Verdict, kinds, marks
-from magik_tui.core.live import Choice, Live
+from magik_tui.core.live import Changed, Choice, FilesChanged, Live
+from magik_tui.core.places import PaneChosen, Places
 from magik_tui.sheets import as_csv
 from magik_tui.table import from_layers
 from tests.magik_tui import playing
@@ -52,6 +54,12 @@ def opened(**known: Any) -> State:
 
 def live(app: Any, talk: Talk, size: tuple[int, int] = (110, 30)) -> None:
     playing.live(app, talk, size, key="4")
+
+
+def answered(state: State, **said: Any) -> tuple[State, tuple[Any, ...]]:
+    """The engine answers the last request with where the search stands."""
+    document = {"finished": False, "metric": "cosine_avg", "target": 0.99, **said}
+    return update(state, wire.Result(id=state.last_id, value=wire.msgspec.Raw(wire.json.dumps(document).encode())))
 
 
 def asked_of(effects: tuple[Any, ...]) -> dict[str, Any]:
@@ -200,6 +208,7 @@ def test_rows_are_what_the_engine_says() -> None:
         ("Conv2D", "suspect", {"good": 1, "suspect": 1}),
         ("Add", "bad", {"bad": 1}),
     ]
+    assert marks(opened(states="+-.-")) == ("good", "outside", "untested", "float")  # an integer that is not searched
     assert marks(opened(states="+")) == ("untested", "untested", "untested", "float")
     assert marks(opened(states="~>+-", priors=Priors({"Conv2D": "suspect"}))) == ("skip", "current", "good", "float")
 
@@ -251,8 +260,8 @@ def test_the_same_mark_again_takes_it_back() -> None:
 @pytest.mark.parametrize(
     ("event", "known", "said"),
     [
-        (StepMarked("good"), {}, "Space judges its next network"),
-        (StepsUndone(), {}, "Space judges its next network"),
+        (StepMarked("good"), {}, "Space judges it"),
+        (StepsUndone(), {}, "Space judges it"),
         (StepsUndone(), {"known": True}, "there is no step to take back"),
         (StepMarked("bad"), {"verdict": Verdict()}, "the bisection is finished"),
         (StepAsked(), {"verdict": Verdict()}, "the bisection is finished"),
@@ -261,6 +270,8 @@ def test_the_same_mark_again_takes_it_back() -> None:
         (CulpritsTaken(), {}, "there are no culprits"),
         (TargetAsked(), {"metric": "./judge"}, "the command judges by itself"),
         (PlaceAsked(), {"metric": "./judge"}, "a command judges the network's outputs"),
+        (TargetTyped("nan"), {}, "'nan' is no number"),
+        (RowMarked("good"), {"states": "-+.-"}, "it is not searched"),
     ],
 )
 def test_what_cannot_be_done_says_why(event: ev.Event, known: dict[str, Any], said: str) -> None:
@@ -271,11 +282,73 @@ def test_what_cannot_be_done_says_why(event: ev.Event, known: dict[str, Any], sa
 
 
 def test_the_log_goes_to_the_editor() -> None:
-    state, _ = update(opened(known=True), StepAsked())
-    document = {"finished": False, "metric": "cosine_avg", "target": 0.99, "text": "the log", "path": "x.log"}
-    state, effects = update(state, wire.Result(id=state.last_id, value=wire.msgspec.Raw(wire.json.dumps(document).encode())))
+    asked, _ = update(opened(known=True).put(Places(("bisect", "log"), recent=("bisect",))), LogEditAsked())
+    state, effects = answered(asked, text="the log", path="x.log")
     assert effects == (EditLog("the log"),)
     assert state.of(Bisection).path == "x.log"
+    state, effects = answered(update(asked, PaneChosen("log"))[0], text="the log")
+    assert effects == ()  # no editor opens in another pane
+    assert state.note is not None
+    assert "e edits it" in state.note.text
+
+
+def test_an_edit_that_is_not_taken_is_kept() -> None:
+    state, effects = update(opened(known=True, path="x.log"), LogEdited("with a slip"))
+    assert asked_of(effects)["text"] == "with a slip"
+    state, _ = update(state, wire.Error("ConfigError", "the edited log:2: expected a mark", id=state.last_id))
+    state, effects = update(state, LogEditAsked())
+    assert effects == (EditLog("with a slip"),)
+    assert asked_of(update(state, LogEditAsked())[1])["read"] is True  # it was left as it is
+    state, _ = update(state, LogEdited("mended"))
+    state, _ = answered(state)
+    assert state.of(Bisection).edited == ""
+
+
+def test_what_was_found_for_other_files_is_not_gone_on_with() -> None:
+    """It stays in sight and says so; marks and undo would be about another step, and a step begins with the files as they are."""
+    known = {"known": True, "states": "x++-", "steps": (Answered(),), "verdict": Verdict(culprits=(Culprit("a"),)), "path": "x.log"}
+    state, _ = update(opened(**known).put(Live(auto=False)), FilesChanged(Changed(config=("magik.cfg",))))
+    assert any("! files changed since" in line[0][0] for line in hunting.head_lines(state, 80))
+    for event in (StepMarked("good"), StepsUndone()):
+        refused, effects = update(state, event)
+        assert effects == ()
+        assert refused.note is not None
+        assert "the files changed since" in refused.note.text
+    for event, fields in ((StepAsked(), {"steps": 1}), (BisectAsked(), {"fresh": False})):
+        begun, effects = update(state, event)
+        assert asked_of(effects) == {"do": "bisect", "metric": "cosine_avg", "target": 0.99, **fields}
+        assert begun.of(Bisection) == Bisection(job=begun.last_id)
+    late, _ = update(begun, FilesChanged(Changed(config=("magik.cfg",))))  # while it works: the answer is of the files before
+    assert answered(late)[0].of(Bisection).old
+    assert not answered(begun)[0].of(Bisection).old
+    assert not update(opened(), FilesChanged(Changed()))[0].of(Bisection).old
+
+
+def test_culprits_of_another_variant_are_not_taken() -> None:
+    state = replace(opened(known=True, variant="t40", verdict=Verdict(culprits=(Culprit("b"),))), variant="t41")
+    assert update(state, ev.RunAsked(0.0))[0].of(Bisection).old
+    for event in (CulpritsTaken(), CulpritsApplied()):
+        refused, effects = update(state, event)
+        assert effects == ()
+        assert refused.note is not None
+        assert refused.note.text == "they were found on the variant t40; Enter bisects t41"
+
+
+def test_nothing_is_at_hand_once_it_was_answered() -> None:
+    """A search that cannot reach its target, or is stopped between two steps, ends with an answer."""
+    state, _ = update(opened(), BisectAsked())
+    asked = {"phase": "start", "floats": ["a", "b"]}
+    state, _ = update(state, wire.News("asking", state.last_id, asked))
+    state, _ = update(state, wire.News("answered", state.last_id, {**asked, "mark": "bad"}))
+    state, _ = update(state, wire.Error("UsageError", "cannot reach 2", id=state.last_id))
+    assert state.of(Bisection).asking is None
+    assert not any("next:" in run[0] for line in hunting.head_lines(state, 80) for run in line)
+
+
+def test_a_search_says_that_it_waits_for_a_run() -> None:
+    state, effects = update(replace(opened(), phase="running"), StepAsked())
+    assert effects == ()
+    assert any("waits until what is at work is done" in line[0][0] for line in hunting.head_lines(state, 80))
 
 
 def test_the_user_s_own_editor_may_leave_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
