@@ -202,7 +202,7 @@ def _present(root: Path, written: str, what: str, pattern: str, place: dict[str,
         return path
     if _test(path, Path.exists):
         raise UsageError(f"the {what} {shown(written, 200)} is not a file", **place)  # type: ignore[arg-type]
-    hint = _near(path.name, _names(path.parent, pattern)) or f"expected {path}"
+    hint = _near(path.name, _names(path.parent, pattern)) or (f"expected {path}" if str(path) != written else "")
     raise UsageError(f"the {what} {shown(written, 200)} is not there", hint=hint, **place)  # type: ignore[arg-type]
 
 

@@ -6,6 +6,7 @@ engine itself writes beside them, and a file that was only opened, is no change.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ from .config import load_config, override
 from .discover import ProjectFiles, find_project
 from .errors import MagikError
 
+logging.getLogger("watchdog").addHandler(logging.NullHandler())  # it complains on stderr of a folder that goes while it is watched
+
 QUIET = 0.3
 """Seconds without an event after which a change is told."""
 
@@ -35,12 +38,13 @@ Looked = Mapping[str, Mapping[str, Stamp]]
 class Watched:
     """The folders to watch (True: with what is in them) and the state of every file that matters, by what it is.
 
-    `places` are the folders and files that the configuration names.
+    `places` are the folders and files that the configuration names; `lost` says that the project cannot be found now.
     """
 
     folders: Mapping[Path, bool]
     state: Looked
     places: tuple[Path, ...] = ()
+    lost: bool = False
 
 
 def look(path: Path, variant: str | None, settings: Sequence[str] = (), before: Watched | None = None) -> Watched:
@@ -54,7 +58,7 @@ def look(path: Path, variant: str | None, settings: Sequence[str] = (), before: 
         root = path if path.is_dir() else path.parent
         if before is None:
             return Watched({root: False}, {"config": {}})
-        return Watched({**before.folders, root: False}, {**before.state, "config": {}}, before.places)
+        return Watched({**before.folders, root: False}, _left(before), before.places, lost=True)
     folders: dict[Path, bool] = {files.root: False, files.config.parent: False, files.model.parent: False}
     state: dict[str, dict[str, Stamp]] = {
         "config": _stamps([files.config]),
@@ -80,6 +84,12 @@ def _sample_places(files: ProjectFiles, settings: Sequence[str], known: tuple[Pa
         return known
     named = (config.quant_dataset_path, config.debug_path, config.weight_correct_path, config.feature_correct_path)
     return tuple(dict.fromkeys(files.root / name for name in named if name))
+
+
+def _left(before: Watched) -> Looked:
+    """Return the state of what was there while the project cannot be found: without the file that went, or else without the configuration."""
+    state = {kind: _stamps([Path(name) for name in files]) for kind, files in before.state.items()}
+    return state if before.lost or state != before.state else {**state, "config": {}}
 
 
 def _stamps(paths: list[Path]) -> dict[str, Stamp]:

@@ -52,6 +52,15 @@ def test_each_kind_of_file(project: Path, changes: Changes) -> None:
     assert told(changes) == {"model": ["net.onnx"]}
 
 
+def test_a_model_that_goes_and_comes_back(project: Path, changes: Changes) -> None:
+    """Without its model the project cannot be found; what is told is the model, and not the configuration."""
+    (project / "net.onnx").rename(project / "net.away")
+    assert told(changes) == {"model": ["net.onnx"]}
+    tiny.picture(project / "debug" / "new.png", seed=9)
+    (project / "net.away").rename(project / "net.onnx")
+    assert told(changes)["model"] == ["net.onnx"]
+
+
 def test_an_editor_that_replaces_the_file(project: Path, changes: Changes) -> None:
     text = (project / "magik.cfg").read_text()
     (project / "magik.cfg~").write_text(text + "\n")
