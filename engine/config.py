@@ -185,6 +185,8 @@ def _flag_value(key: Key, source: Source) -> Json:
     try:
         item = read_json(source)
     except ConfigError:
+        if key.kind in ("colors", "names") and source.text.lstrip().startswith("["):
+            raise  # a list that is broken, and no name
         return as_text
     textual = key.kind in ("choice", "colors", "names", "path")
     return as_text if textual and not isinstance(item.value, str | tuple) else item

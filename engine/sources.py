@@ -13,9 +13,10 @@ from typing import Any
 
 from .bitfile import NAME, Entry, read_entries
 from .config import Config, load_config, override
-from .config_schema import BY_NAME
+from .config_schema import BY_NAME, find_key
 from .errors import ConfigError, DataError, ModelError
 from .events import Log, Progress, Report
+from .jsontext import printable
 from .samples import Sample, apart, list_samples, sample_key
 from .socs import Side, illegal, unheard_of
 
@@ -120,10 +121,19 @@ def _check_widths(job: Job, config: Config, report: Report) -> None:
     for side, key, bits in asked:
         wrong = illegal(config.soc, side, bits)
         if wrong:
-            raise ConfigError(wrong, where=f"{job.config_path}: {key}")
+            raise ConfigError(wrong, where=f"{_said_by(job, key)}: {key}")
         odd = unheard_of(config.soc, side, bits)
         if odd:
             report(Log(f"{key}: {odd}", "warning", "config"))
+
+
+def _said_by(job: Job, key: str) -> str:
+    """Return where a width that the chip does not have comes from: the last flag that set it, or the chip, or else the configuration."""
+    for item in reversed(job.overrides):
+        found = find_key(item.partition("=")[0])
+        if found is not None and found.name in (key, "SOC"):
+            return f"--set {printable(item)}"
+    return str(job.config_path)
 
 
 class Warnings:

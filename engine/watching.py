@@ -87,7 +87,7 @@ def _sample_places(files: ProjectFiles, settings: Sequence[str], known: tuple[Pa
 
 
 def _left(before: Watched) -> Looked:
-    """Return the state of what was there while the project cannot be found: without the file that went, or else without the configuration."""
+    """Return the state of what was there while the project cannot be found: without the file that went, or without the configuration."""
     state = {kind: _stamps([Path(name) for name in files]) for kind, files in before.state.items()}
     return state if before.lost or state != before.state else {**state, "config": {}}
 

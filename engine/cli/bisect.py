@@ -32,18 +32,19 @@ def bisect_project(path: Path, wanted: Wanted, *, as_json: bool, apply: bool, **
             hunt = bisect(lab, wanted)
             document = hunt.document()
             lines = [] if as_json else pause_lines(hunt) if isinstance(hunt, Pause) else report_lines(hunt, document)
-            if apply and isinstance(hunt, Pause):
-                complain(PROGRAM, "nothing is applied: the bisection is not finished")
-            elif apply:
-                said = applied(lab.job.config_path, document["config"])
-                lines.append(said)
-                if where["settings"]:
-                    complain(PROGRAM, f"found with --set {' --set '.join(where['settings'])}, which the configuration does not say")
     except Cancelled as stop:
         if stop.hint:
             complain(PROGRAM, stop.hint)
         raise
     say(to_line(document) if as_json else "".join(line + "\n" for line in lines))
+    if apply and isinstance(hunt, Pause):
+        complain(PROGRAM, "nothing is applied: the bisection is not finished")
+    elif apply:
+        said = applied(lab.job.config_path, document["config"])
+        if not as_json:
+            say(said + "\n")
+        if where["settings"]:
+            complain(PROGRAM, f"found with --set {' --set '.join(where['settings'])}, which the configuration does not say")
     return EXIT_DONE
 
 
@@ -56,7 +57,7 @@ def applied(file: Path, config: dict[str, list[str]]) -> str:
     changes = {key: value for key, value in config.items() if list(getattr(before, key.lower())) != value}
     changed = edit_config(file, changes)
     name = printable(str(file), 300)
-    return f"wrote {name}: {', '.join(changes)}" if changed else f"{name} says so already"
+    return f"wrote {name}: {', '.join(changes)}" if changed else f"{name} stays as it is: there is nothing to add"
 
 
 def pause_lines(pause: Pause) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.analysis.scoring import figure, score_key
 from engine.cli.guard import complain, say
 from engine.cli.session import opened
-from engine.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, UsageError
+from engine.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, MagikError, UsageError
 from engine.jsontext import printable
 from engine.messages import to_line
 
@@ -48,7 +48,12 @@ def run_tune(
         entries = standing_entries(lab.job.root, lab.job.config_path, lab.config.soc) if apply else {}
         found = tune(lab, goal, report=lab.report)
         widths = _node_widths(lab, found)
-        written = apply_widths(lab.job.root, lab.job.config_path, widths, entries) if apply and found.met else []
+        written: list[Path] = []
+        failure: MagikError | None = None
+        try:
+            written = apply_widths(lab.job.root, lab.job.config_path, widths, entries) if apply and found.met else []
+        except MagikError as error:  # what was found is printed all the same
+            failure = error
         document = {
             **tune_document(found),
             "nodes": {name: {"QUANT_FEATURE_BIT": width} for name, width in widths},
@@ -57,7 +62,9 @@ def run_tune(
             "applied": [str(file) for file in written],
             "timing": {"tune": time.perf_counter() - start},
         }
-    say(to_line(document) if as_json else "".join(line + "\n" for line in _lines(document)))
+    say(to_line(document) if as_json else "".join(line + "\n" for line in [*_lines(document), *_written(document, apply)]))
+    if failure is not None:
+        raise failure
     return _ending(document, where["settings"], apply)
 
 
@@ -106,7 +113,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     rows = [_row(point, document, widths, "<- chosen" if point["widths"] == chosen["widths"] else "") for point in document["front"]]
     sizes = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     table = ["  ".join(c.rjust(w) for c, w in zip(row, sizes, strict=True)).rstrip() for row in (head, *rows)]
-    return [*table, "cost 1 is everything at 8 bits; below the widths is how many units have them", *_choice(document), *_written(document)]
+    return [*table, "cost 1 is everything at 8 bits; below the widths is how many units have them", *_choice(document)]
 
 
 def _row(point: dict[str, Any], document: dict[str, Any], widths: Sequence[int], mark: str) -> list[str]:
@@ -129,10 +136,10 @@ def _choice(document: dict[str, Any]) -> list[str]:
     return [*lines, f"took {document['timing']['tune']:.1f} s, {document['runs']} plans"]
 
 
-def _written(document: dict[str, Any]) -> list[str]:
-    if document["applied"]:
+def _written(document: dict[str, Any], apply: bool) -> list[str]:
+    if apply or not document["met"]:
         return [f"wrote {printable(file, len(file))}" for file in document["applied"]]
-    return ["nothing is written; --apply writes magik_node_quant_bit_info.json and sets LOAD_OP_QUANT_BIT"] if document["met"] else []
+    return ["nothing is written; --apply writes magik_node_quant_bit_info.json and sets LOAD_OP_QUANT_BIT"]
 
 
 def _missed(document: dict[str, Any]) -> str:

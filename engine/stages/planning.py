@@ -72,6 +72,8 @@ def tell_of_ranges(quantized: Quantized, resolved: Resolved, report: Report) -> 
             continue
         low, high = (given if given is not None else seen for given, seen in ((choice.low, info.low), (choice.high, info.high)))
         report(Log(f"Updata Node: {info.name}, MIN: {_plain(low)}, MAX: {_plain(high)}"))
+        if info.low == info.high:
+            report(Log(f"MIN and MAX of {info.name!r} leave no range but 0: its scale is taken as 1", "warning", "plan"))
 
 
 def _plain(value: float | None) -> str:

@@ -134,6 +134,14 @@ def test_given_ranges_act_and_are_told_in_the_vendors_words(project: Path) -> No
     assert "MIN and MAX of 'f' have no effect: its levels are those of its input" in document["warnings"]
 
 
+def test_a_range_of_nothing_is_told(project: Path) -> None:
+    """r1 is a ReLU: without what is above 0 nothing of its range is left."""
+    write(project / NAME, '{"r1": {"MAX": -1}}')
+    document, _ = told(project, RANGES)
+    assert (rows(document)["r1"]["min"], rows(document)["r1"]["max"], rows(document)["r1"]["scale"]) == (0, 0, 1)
+    assert "MIN and MAX of 'r1' leave no range but 0: its scale is taken as 1" in document["warnings"]
+
+
 def test_every_name_of_the_file_is_looked_for(project: Path) -> None:
     """Those of which nothing was asked for as well; ranges that nobody asked for are told, and change nothing."""
     write(project / NAME, '{"R1": {"MAX": 3}, "r1": {"MAX": 0.5, "MIN": -1}, "C2": {"QUANT_FEATURE_BIT": 8}, "gone": {}}')

@@ -366,6 +366,7 @@ def test_override_in_order_and_with_warnings() -> None:
         ("=1", '--set =1: unknown key ""'),
         ("MEAN=1,2,3", '--set MEAN=1,2,3: MEAN: expected a number or list of numbers, got "1,2,3"'),
         ("MEAN=[1,", '--set MEAN=[1,: MEAN: expected a number or list of numbers, got "[1,"'),
+        ('QUANT_NODE_SKIP=["a", "b"', '--set QUANT_NODE_SKIP=["a", "b": this "[" is never closed'),
         ("QUANT_FEATURE_BIT=null", "--set QUANT_FEATURE_BIT=null: QUANT_FEATURE_BIT: expected an integer"),
         ("WEIGHT_FAKE_QUANT=yes", 'expected true or false, got "yes"'),
     ],

@@ -11,6 +11,7 @@ from engine.errors import ConfigError
 from engine.numerics import FEATURE_BITS, WEIGHT_BITS
 from engine.socs import illegal, profiles, unheard_of
 
+from . import tiny
 from .running import converted, rows
 
 
@@ -39,8 +40,15 @@ def test_what_is_said_of_a_width() -> None:
 
 
 def test_an_illegal_width_is_an_error_that_names_the_legal_ones(project: Path) -> None:
-    with pytest.raises(ConfigError, match="QUANT_FEATURE_BIT: T40 has no 9-bit features, expected 4, 8, 10 or 12"):
+    wrong = "QUANT_FEATURE_BIT: T40 has no 9-bit features, expected 4, 8, 10 or 12"
+    with pytest.raises(ConfigError, match=f"^--set QUANT_FEATURE_BIT=9: {wrong}"):
         converted(project, "QUANT_FEATURE_BIT=9")
+    tiny.configure(project, QUANT_FEATURE_BIT=9, SOC="")
+    with pytest.raises(ConfigError, match=f"^--set SOC=T40: {wrong}"):
+        converted(project, "SOC=T40")
+    tiny.configure(project, QUANT_FEATURE_BIT=9, SOC="T40")
+    with pytest.raises(ConfigError, match=f"magik.cfg: {wrong}"):
+        converted(project, "QUANT_WEIGHT_BIT=4")
 
 
 def test_without_a_chip_every_width_of_the_engine_is_taken(project: Path) -> None:

@@ -118,7 +118,10 @@ class _Line:
     text: str
 
     def heading(self) -> Heading:
-        fields = self._fields(HEAD, '{"bisect": 1, "metric": "cosine_avg", "target": 0.99}')
+        example = '{"bisect": 1, "metric": "cosine_avg", "target": 0.99}'
+        if self.text.lstrip().startswith("{") and "bisect" not in self._members():
+            raise self._wrong(None, f"expected what the log is about in its first line, such as {example}")
+        fields = self._fields(HEAD, example)
         version = fields.get("bisect")
         if version is None or version.value != VERSION or isinstance(version.value, bool):
             raise self._wrong(version, f'expected "bisect": {VERSION} in the first line')

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import OutputError
 from tests.engine import tiny
 from tests.engine.running import converted, rows
 
@@ -91,8 +92,18 @@ def test_apply_changes_the_skip_list_and_nothing_else(project: Path, bisect: Bis
     float_rows = [name for name, row in rows(converted(project)).items() if not row["quantized"]]
     assert float_rows == document["config"]["QUANT_NODE_SKIP"]
     assert bisect("--json", *TARGET).document["culprits"] == []
-    assert "says so already" in bisect("--apply", *TARGET).out
+    assert "magik.cfg stays as it is: there is nothing to add" in bisect("--apply", *TARGET).out
     assert path.read_text() == text
+
+
+def test_what_was_found_is_printed_although_it_cannot_be_written(project: Path, bisect: Bisect, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OutputError("cannot write it: read-only file system", where="magik.cfg")
+
+    monkeypatch.setattr("engine.export.config_file.edit_config", refused)
+    said = bisect("--apply", "--json", *TARGET)
+    assert (said.code, bool(said.document["culprits"])) == (1, True)
+    assert said.errors.splitlines()[-1] == "magik-tui: magik.cfg: cannot write it: read-only file system"
 
 
 def test_what_is_skipped_already_stays_skipped(project: Path, bisect: Bisect) -> None:

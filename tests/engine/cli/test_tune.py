@@ -15,6 +15,7 @@ from engine.analysis import tune as search
 from engine.analysis.scoring import METRICS
 from engine.bitfile import NAME
 from engine.cli.main import main
+from engine.errors import OutputError
 from tests.engine import tiny
 from tests.engine.running import converted, rows
 
@@ -264,3 +265,17 @@ def test_the_tables_show_every_metric(metric: str, project: Path, capsys: pytest
     assert re.search(rf"^chosen: {metric} {figure} for cost 1\.0000, target {target} met$", said, re.MULTILINE)
     assert main(["sensitivity", str(project), "--metric", metric]) == 0
     assert re.search(rf"^{metric} of the configuration: {figure}\d?; ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_plan_that_cannot_be_written_is_printed(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OutputError("cannot write it: read-only file system", where=NAME)
+
+    monkeypatch.setattr("engine.stages.applying.atomic_write", refused)
+    assert main(["tune", str(project), "--target", "0.9", "--apply"]) == 1
+    out, errors = capsys.readouterr()
+    assert "chosen: cosine_avg " in out
+    assert "writ" not in out
+    assert errors.splitlines()[-1] == f"magik-tui: {NAME}: cannot write it: read-only file system"

@@ -53,7 +53,7 @@ HEAD = '{"bisect": 1, "metric": "sqnr", "target": 20}\n'
         ("# only words\n", "expected {\"bisect\": 1, "),
         ("not json\n", 'x.log:1:1: expected an object such as {"bisect": 1, '),
         ('{"bisect": 2, "metric": "sqnr"}\n', 'x.log:1:12: expected "bisect": 1 in the first line, got 2'),
-        ('{"mark": "good"}\n', "x.log:1:2: expected one of bisect, metric, target, at, of, got \"mark\""),
+        ('{"mark": "good"}\n', "x.log:1:1: expected what the log is about in its first line, such as {\"bisect\": 1,"),
         ('{"bisect": 1}\n', 'x.log:1:1: expected "metric"'),
         ('{"bisect": 1, "metric": 3}\n', 'x.log:1:25: expected "metric": text in double quotes, got 3'),
         ('{"bisect": 1, "metric": "sqnr", "target": "high"}\n', 'expected "target": a number or null, got "high"'),
