@@ -74,6 +74,7 @@ class ConfigPane(Pane):
     def __init__(self, *arguments: Any, **fields: Any) -> None:
         super().__init__(*arguments, **fields)
         self._taken = -1
+        self._path = ""
 
     def compose(self) -> ComposeResult:
         """Return the head, text, form, and what is wrong."""
@@ -131,6 +132,9 @@ class ConfigPane(Pane):
         area = self.query_one(JsonArea)
         if mine.pushed != self._taken:
             self._taken = mine.pushed
+            if mine.saved is not None and mine.saved.path != self._path:  # another file: undo must not bring back the one before, or none
+                self._path = mine.saved.path
+                area.load_text(mine.saved.text)
             if area.text != mine.draft:
                 place = area.cursor_location
                 area.replace(mine.draft, (0, 0), area.document.end)  # an edit like any other: undo takes it back
@@ -184,11 +188,19 @@ class ConfigPane(Pane):
 
     def action_undo(self) -> None:
         """Undo the last edit."""
-        self.query_one(JsonArea).undo()
+        area = self.query_one(JsonArea)
+        if area.history.undo_stack:
+            area.undo()
+        else:
+            self.desk.dispatch(Told("nothing to undo"))
 
     def action_redo(self) -> None:
         """Redo it."""
-        self.query_one(JsonArea).redo()
+        area = self.query_one(JsonArea)
+        if area.history.redo_stack:
+            area.redo()
+        else:
+            self.desk.dispatch(Told("nothing to redo"))
 
     def action_variant(self) -> None:
         """Work on the next variant."""

@@ -245,10 +245,12 @@ class Worker:
             hostile = "".join(json.dumps(n)[1:-1] for n in HOSTILE) if self.mode == "hostile" else "data"
             self.bits = json.dumps({n: {"QUANT_FEATURE_BIT": 12, "MAX": 1.5} for n in names(self.mode, 3)} | {"gone": {}})
             self.text, self.version = f'{{\n    "SOC": "T40",\n    "INPUT": ["{hostile}"],\n    "MEAN": [127]\n}}\n', 1
+            self.path = "cfg/magik_t40.cfg"
         if request.get("file") == "bits" and request["do"] == "read":
             self.say(id=id_, event="result", value={"path": "magik_node_quant_bit_info.json", "text": self.bits, "version": "b"})
             return
         if request["do"] == "variant":
+            self.path = f"cfg/magik_{request['name']}.cfg"
             self.say(id=id_, event="result", value={"variant": request["name"], "soc": request["name"].upper(), "model": "m.onnx"})
             return
         if request["do"] == "write":
@@ -258,9 +260,9 @@ class Worker:
             self.text, self.version = request["text"], self.version + 1
             if "conflict" in self.text:  # somebody else writes at once
                 self.version += 1
-                self.say(id=id_, event="result", value={"path": "cfg/magik_t40.cfg", "version": str(self.version - 1)})
+                self.say(id=id_, event="result", value={"path": self.path, "version": str(self.version - 1)})
                 return
-        self.say(id=id_, event="result", value={"path": "cfg/magik_t40.cfg", "text": self.text, "version": str(self.version)})
+        self.say(id=id_, event="result", value={"path": self.path, "text": self.text, "version": str(self.version)})
 
     def runs_asked(self, id_: int, request: dict[str, Any]) -> None:
         if not hasattr(self, "past"):

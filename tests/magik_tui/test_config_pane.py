@@ -72,6 +72,23 @@ def test_a_mistake_is_told_at_its_line_as_it_is_typed(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_undo_ends_at_the_file_as_it_was_read(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        area = app.screen.query_one(JsonArea)
+        await pilot.press("u")
+        state = await app.until(lambda s: s.note is not None and s.note.text == "nothing to undo")
+        assert area.text == state.of(ConfigFile).saved.text != ""
+        await pilot.press("i", "x", "escape", "u", "u")
+        await app.until(lambda s: not s.of(ConfigFile).dirty)
+        await pilot.press("v")
+        state = await app.until(lambda s: s.variant == "t41" and not s.of(ConfigFile).asked)
+        await pilot.press("u", "U")
+        await app.until(lambda s: s.note is not None and s.note.text == "nothing to redo")
+        assert area.text == state.of(ConfigFile).saved.text
+
+    live(watched("good"), talk)
+
+
 def test_keys_are_letters_while_the_text_is_edited_and_commands_after_esc(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await pilot.press("i", "q", "2", "z", "ctrl+o")
