@@ -20,27 +20,34 @@ WORDS = {"+": "good", "x": "bad", ">": "current", "~": "skipped", ".": "untested
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hunt:
-    """A finished bisection of a project."""
+class _Searched:
+    """What was answered, and who keeps it."""
 
-    lab: Lab
     session: Session
-    found: Found
     keeper: Keeper
 
     @property
     def log(self) -> str:
-        """The file it can be replayed from."""
+        """The file it can be replayed from, or goes on from."""
         return str(self.keeper.path)
 
     @property
     def text(self) -> str:
-        """What is in that file."""
+        """What is in that file, or will be."""
         return self.keeper.text(self.session)
 
     @property
     def goal(self) -> Goal:
+        """What is looked for."""
         return self.session.problem.goal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hunt(_Searched):
+    """A finished bisection of a project."""
+
+    found: Found
+    lab: Lab
 
     def document(self) -> dict[str, Any]:
         """Return the document of `magik-tui bisect --json`."""
@@ -86,26 +93,10 @@ class Hunt:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pause:
+class Pause(_Searched):
     """A bisection that waits with a `question`."""
 
-    session: Session
     question: Question
-    keeper: Keeper
-
-    @property
-    def log(self) -> str:
-        """The file it goes on from."""
-        return str(self.keeper.path)
-
-    @property
-    def text(self) -> str:
-        """What is in that file, or will be."""
-        return self.keeper.text(self.session)
-
-    @property
-    def goal(self) -> Goal:
-        return self.session.problem.goal
 
     def document(self) -> dict[str, Any]:
         """Return the document of `magik-tui bisect --steps N --json`."""

@@ -57,11 +57,11 @@ def bisect(lab: Lab, wanted: Wanted, heard: Heard = silent) -> Hunt | Pause:
     session = _carried_out(lab, session, wanted, keeper, teller, heard, told)
     position = session.position()
     if isinstance(position, Question):
-        return Pause(session, position, keeper)
+        return Pause(session, keeper, position)
     keeper.keep(session)
     if isinstance(position, Unreachable):
         raise _unreachable(position, goal, session, keeper)
-    return Hunt(lab, session, position, keeper)
+    return Hunt(session, keeper, position, lab)
 
 
 def _carried_out(
