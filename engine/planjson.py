@@ -77,14 +77,14 @@ def _choice(text: ChoiceText, name: str, soc: str) -> Choice:
             continue
         wrong = illegal(soc, "feature" if side == "feature" else "weight", bits)
         if wrong or bits not in legal:
-            raise ConfigError(wrong or f"{side}_bits is {bits}, expected {legal[0]} to {legal[-1]}", where=f"plan: {name}")
+            raise ConfigError(wrong or f"{side}_bits is {bits}, expected {legal[0]} to {legal[-1]}", where=name)
     for field, known in METHODS.items():
         value = getattr(text, field)
         if value is not None and value not in known:
-            raise ConfigError(f"{field} is {value!r}, expected {', '.join(known)}", where=f"plan: {name}")
+            raise ConfigError(f"{field} is {value!r}, expected {', '.join(known)}", where=name)
     if not all(v is None or math.isfinite(v) for v in (text.min, text.max)):
-        raise ConfigError("min and max have to be finite", where=f"plan: {name}")
+        raise ConfigError("min and max have to be finite", where=name)
     if text.min is not None and text.max is not None and text.min > text.max:
-        raise ConfigError(f"min {text.min:g} is above max {text.max:g}", where=f"plan: {name}")
+        raise ConfigError(f"min {text.min:g} is above max {text.max:g}", where=name)
     skip = None if text.skip is None else SKIPPED if text.skip else ""
     return Choice(text.feature_bits, text.weight_bits, text.feature_method, text.weight_method, text.min, text.max, skip)

@@ -9,6 +9,7 @@ from typing import Any
 from engine.cli.guard import say
 from engine.cli.session import opened
 from engine.errors import EXIT_DONE, UsageError, nearest
+from engine.jsontext import printable
 from engine.messages import to_line
 
 
@@ -62,12 +63,29 @@ def apply_plan(path: Path, document: dict[str, Any], *, as_json: bool, dry_run: 
                 raise UsageError(f"there is no layer {name!r}", hint=f"did you mean {near!r}?" if near else "")
         if dry_run:
             found = lab.evaluate(plan_over(lab.base, document, lab.config.soc))
-            say(to_line(found) if as_json else "".join(f"{line}\n" for line in _table(found)))
+            lines = [] if as_json else [*_table(found), *_without_effect(found, document["nodes"])]
+            say(to_line(found) if as_json else "".join(f"{line}\n" for line in lines))
         else:
             written = [str(file) for file in write_plan(lab, document)]
             said = {"schema": 1, "applied": written}
             say(to_line(said) if as_json else "".join(f"wrote {file}\n" for file in written) or "the files say so already\n")
     return EXIT_DONE
+
+
+def _without_effect(found: dict[str, Any], asked: dict[str, dict[str, Any]]) -> list[str]:
+    """Return what is to be known of the ranges that were asked for, and act otherwise than they read."""
+    lines = []
+    for row in found["nodes"]:
+        ends = {key: asked.get(row["name"], {}).get(key) for key in ("min", "max")}
+        name = printable(row["name"], len(row["name"]))
+        if ends["min"] is None and ends["max"] is None:
+            continue
+        if row["method"] != "GIVEN":
+            why = "its levels are those of its input" if row["quantized"] else f"it is float: {row['reason']}"
+            lines.append(f"{name}: MIN and MAX have no effect: {why}")
+        elif (ends["min"] or 0) > 0 or (ends["max"] or 0) < 0:
+            lines.append(f"{name}: a range always holds 0, it is {row['min']:g} to {row['max']:g}")
+    return lines
 
 
 def _table(document: dict[str, Any]) -> list[str]:

@@ -115,7 +115,7 @@ def bisect(
     untested: tuple[str, ...],
     **options: Any,
 ) -> int:
-    """Find the smallest set of operators of PROJECT that has to stay in float.
+    """Find the few operators of PROJECT that have to stay in float.
 
     Operator types first, then the nodes of the guilty ones; what is found is checked: with any of it quantized again, the target is
     missed. A command as metric reads the report of each step on its standard input and finds the outputs of the network in the folder

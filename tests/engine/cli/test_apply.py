@@ -42,6 +42,21 @@ def test_weights_can_be_tried_and_are_printed(project: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--range", "f", "0,2"), "f: MIN and MAX have no effect: its levels are those of its input\n"),
+        (("--range", "c2", "0,2", "--float", "c2"), "c2: MIN and MAX have no effect: it is float: "),
+        (("--range", "c2", "1,2"), "c2: a range always holds 0, it is 0 to 2\n"),
+    ],
+)
+def test_a_range_that_acts_otherwise_is_told(
+    project: Path, arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", str(project), "--dry-run", *arguments]) == 0
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
         ((), "nothing is asked for"),
         (("--bits", "c3", "12"), "there is no layer 'c3'"),
         (("--bits", "c2", "9"), "T40 has no 9-bit features"),
