@@ -157,7 +157,7 @@ class BitsPane(ListPane):
         self.desk.dispatch(UnitsFiltered(message.text))
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
-        """Give the keys back to the table; a filter that makes no sense is not kept."""
+        """Clear the filter after Esc; one that makes no sense is not kept either."""
         if not message.keep or self.state.of(Bits).filter.trouble:
             self.desk.dispatch(UnitsFiltered(""))
         self.show(self.state)

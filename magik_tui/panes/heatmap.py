@@ -95,9 +95,8 @@ class HeatmapPane(ViewPane):
         self.desk.dispatch(FilterTyped(message.text))
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
-        """Give the keys back to the rows."""
-        self.query_one(Heatmap).focus()
-        self.desk.dispatch(FilterTyped(self.state.of(Heat).filter.text if message.keep else "", done=True))
+        """Keep the filter as it stands, or clear it."""
+        self.desk.dispatch(FilterTyped(message.text, done=True))
 
     def on_filter_line_walked(self, message: FilterLine.Walked) -> None:
         """Move the cursor while one types."""

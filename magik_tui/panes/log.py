@@ -90,10 +90,9 @@ class LogPane(Pane):
         self.desk.dispatch(LogSearched(message.text, start))
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
-        """Give the page the keys; after Esc nothing is looked for any more."""
+        """Look for nothing any more after Esc."""
         if not message.keep:
             self.desk.dispatch(LogSearched(""))
-        self.screen.set_focus(self.query_one(Page))
 
     def on_filter_line_walked(self, message: FilterLine.Walked) -> None:
         """Go over the matches while one types."""

@@ -40,7 +40,7 @@ class FilterLine(Widget):
     of this line while `is_open`.
 
         def on_filter_line_typed(self, message): ...    # narrow the rows to message.text
-        def on_filter_line_left(self, message): ...     # give the rows the focus; message.keep is False after Esc: clear the filter
+        def on_filter_line_left(self, message): ...     # message.text is what is kept; message.keep is False after Esc: clear the filter
         def on_filter_line_walked(self, message): ...   # move the cursor by message.by rows
     """
 
@@ -67,11 +67,11 @@ class FilterLine(Widget):
             self.text = text
 
     class Left(Message):
-        """The line was left; without `keep` the filter is to be cleared."""
+        """The line was left; without `keep` the filter is to be cleared, and `text` is empty."""
 
-        def __init__(self, keep: bool) -> None:
+        def __init__(self, keep: bool, text: str) -> None:
             super().__init__()
-            self.keep = keep
+            self.keep, self.text = keep, text
 
     class Walked(Message):
         """The cursor shall move over the rows."""
@@ -146,7 +146,16 @@ class FilterLine(Widget):
             self.post_message(self.Typed(value))
 
     def action_leave(self, keep: bool) -> None:
-        """Leave the line."""
+        """Leave the line, and give the focus back."""
+        self._close(keep)
+        self.screen.set_focus(self._back)
+
+    def on_descendant_blur(self) -> None:
+        """Keep the filter where the focus went elsewhere, to another pane or to a question."""
+        if self.is_open and self.screen.focused is not self.query_one(Input):
+            self._close(True)
+
+    def _close(self, keep: bool) -> None:
         line = self.query_one(Input)
         self.is_open = line.can_focus = False
         if keep:
@@ -155,8 +164,7 @@ class FilterLine(Widget):
             self._told = ""
             with line.prevent(Input.Changed):
                 line.value = ""
-        self.screen.set_focus(self._back)
-        self.post_message(self.Left(keep))
+        self.post_message(self.Left(keep, line.value))
 
     def drop(self) -> bool:
         """Clear a filter that was kept, as Esc in the line does; tell whether there was one."""

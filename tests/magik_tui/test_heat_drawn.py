@@ -55,6 +55,25 @@ def test_a_filter_narrows_while_one_types(watched: Any) -> None:
     live(watched("good"), talk)
 
 
+def test_a_filter_is_kept_where_one_goes_elsewhere(watched: Any) -> None:
+    """The line is closed then: what has the keys next does not type into it, and Esc drops the filter as it does any."""
+
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        heatmap, line = app.screen.query_one(Heatmap), app.screen.query_one(FilterLine)
+        for away in ("tab", "ctrl+p"):
+            await pilot.press("2", "slash", *"relu3", away)
+            await app.until(lambda s: not line.is_open)
+            assert app.bench.of(Heat).filter.text == "relu3"
+            assert not heatmap.has_focus
+            await pilot.press("escape", "2")
+            await app.until(lambda s: heatmap.has_focus and heatmap.count == 1)
+            await pilot.press("escape")
+            await app.until(lambda s: heatmap.count == 25)
+        assert app.bench.of(Heat).filter.text == ""
+
+    live(watched("good"), talk, (120, 40))
+
+
 def test_the_keys_of_the_heatmap(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         await pilot.press("s", "g")
