@@ -58,7 +58,8 @@ def _engine(context: click.Context, project: Path, host: str, engine_command: st
     command = remote_command(host, engine_command, str(project), variant)
     if command is None and not project.exists():
         group = context.parent.command if context.parent else None
-        near = nearest(str(project), group.commands) if isinstance(group, click.Group) else None
+        others = [name for name in group.commands if name != context.command.name] if isinstance(group, click.Group) else []
+        near = nearest(str(project), others)
         hint = f"did you mean the command {near}?" if near else ""
         raise UsageError("no such project", where=str(project), hint=hint)
     return command

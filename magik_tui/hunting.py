@@ -47,7 +47,7 @@ def _waits(state: State, mine: Bisection) -> bool:
 
 def _goal(mine: Bisection) -> str:
     where = clean(mine.at) or "the outputs"
-    wanted = f"{mine.metric} {mine.wanted:g} at {where}" if mine.wanted is not None else f"the command {clean(mine.metric)}"
+    wanted = f"{mine.metric} {mine.wanted:.12g} at {where}" if mine.wanted is not None else f"the command {clean(mine.metric)}"
     return f"Which operators must stay in float for {wanted}?"
 
 

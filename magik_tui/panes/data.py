@@ -77,7 +77,7 @@ def entry_text(state: State, entry: Entry, names: int) -> str:
     cosine = fixed(worst[1]) if worst else ""
     layer = clean(state.table.rows[worst[0]].name) if worst else ""
     name = fit(entry.sample.name, names)
-    return f"  {cosine:>7}  {name}  {' in '.join(filter(None, (clean(entry.sample.fault), layer)))}"
+    return f" {cosine:>8}  {name}  {' in '.join(filter(None, (clean(entry.sample.fault), layer)))}"
 
 
 def name_width(entries: tuple[Entry, ...]) -> int:

@@ -55,7 +55,7 @@ class RunsList(Rows):
 
     def head(self) -> Line:
         """Return the names of the columns."""
-        return ((fit("  when              kind  chip   cosine   bad  changed, note", self.room), "head"),)
+        return ((fit("  when              kind  variant cosine   bad  changed, note", self.room), "head"),)
 
     def row(self, index: int) -> Line:
         """Return one run."""

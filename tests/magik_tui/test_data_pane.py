@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from textual.pilot import Pilot
 from magik_tui import graphics
 from magik_tui.core.data import Data, Picture
 from magik_tui.core.places import Places
-from magik_tui.panes.data import samples_sheet
+from magik_tui.panes.data import entry_text, samples_sheet
 from magik_tui.sheets import as_csv
 from magik_tui.widgets.thumb import palette, row
 from tests.magik_tui import playing
@@ -47,6 +48,18 @@ def test_the_samples_are_a_table(watched: Any) -> None:
         assert (cosine, layer) == (min(column), app.bench.table.rows[app.bench.table.columns[2].index(min(column))].name)
         assert sheet.rows[-1][1:] == ("QUANT_DATASET_PATH", None, None, "mostly black", "b.png")
         assert as_csv(sheet).count("\n") == 15
+
+    live(watched("good"), talk)
+
+
+def test_names_stand_in_one_column_beside_a_cosine_below_zero(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        entry = app.bench.of(Data).entries[1]
+        table = app.bench.table
+        worse = replace(app.bench, table=replace(table, columns=((-0.76342, *table.columns[0][1:]), *table.columns[1:])))
+        before, after = (entry_text(state, entry, 20) for state in (app.bench, worse))
+        assert after.startswith(" -0.76342  ")
+        assert before.index(entry.sample.name) == after.index(entry.sample.name)
 
     live(watched("good"), talk)
 
