@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual.dom import DOMNode
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
@@ -26,10 +27,6 @@ Role = Literal[
 ]  # fmt: skip
 Run = tuple[str, Role]
 Line = tuple[Run, ...]
-
-THEMED: tuple[Role, ...] = (
-    "text", "dim", "label", "strong", "title", "head", "column", "cursor", "good", "warn", "bad", "key",
-)  # fmt: skip
 
 
 def line_text(line: Line) -> str:
@@ -75,22 +72,27 @@ def labelled(label: str, value: str | Sequence[str], width: int, gap: int = 1, r
 class Inked(Widget):
     """A widget that draws roles: their styles come from the style sheet, those of the levels from the 256 colours."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{role}" for role in THEMED}
-
     _inks: dict[str, Style] | None = None
 
     def ink(self, role: Role) -> Style:
         """Return the style of `role`; styles are made once per theme, so that equal runs share one object."""
         if self._inks is None:
-            self._inks = {name: self.get_component_rich_style(f"ink--{name}") for name in THEMED}
+            self._inks = {}
             levels: Levels = getattr(self.app, "levels", None) or Levels(BACKGROUNDS, DIGIT_INKS, GLYPH_INKS)
             for kind, pens in (("glyph", levels.glyphs), ("digit", levels.digits)):
                 for step, (paper, pen) in enumerate(zip(levels.paper, pens, strict=True)):
                     self._inks[f"{kind}{step}"] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
-            for kind, papers, pens in (("better", levels.better, levels.better_ink), ("worse", levels.worse, levels.worse_ink)):
-                for step, (paper, pen) in enumerate(zip(papers, pens, strict=True), 1):
-                    self._inks[f"{kind}{step}"] = Style.from_color(Color.from_ansi(pen), Color.from_ansi(paper))
+        if role not in self._inks:
+            self._inks[role] = self._themed(f"ink--{role}")
         return self._inks[role]
+
+    def _themed(self, component: str) -> Style:
+        """Return what the style sheet says of a component. As COMPONENT_CLASSES textual would ask it for all of them, at every change."""
+        node = DOMNode(classes=component)
+        node._attach(self)
+        self.app.stylesheet.apply(node, animate=False)
+        self._component_styles[component] = node.styles
+        return self.get_component_rich_style(component)
 
     def strip(self, line: Line, width: int) -> Strip:
         """Return `line` as a strip of `width` cells; neighbours of one role become one segment."""
@@ -107,7 +109,10 @@ class Inked(Widget):
 
     def notify_style_update(self) -> None:
         """Forget the styles of the old theme."""
-        self._inks = None
+        if self._inks is not None:
+            self._inks = None
+            self._component_styles.clear()
+            self.refresh()
         super().notify_style_update()
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -27,7 +27,8 @@ Object.defineProperty(Object.prototype, "_core", {configurable: true, set(value)
     if (this.constructor.name !== "Object" && "buffer" in this) window.seen = this;
 }});
 """
-SCREEN = r"(window.seen ? [...Array(seen.rows).keys()].map(y => seen.buffer.active.getLine(y).translateToString()).join('\n') : '')"
+LINES = "[...Array(seen.rows).keys()].map(y => seen.buffer.active.getLine(y).translateToString(false, 0, seen.cols))"
+SCREEN = rf"(window.seen ? {LINES}.join('\n') : '')"
 
 
 def program() -> str | None:
