@@ -16,7 +16,7 @@ from magik_tui.core.asking import Prompt
 from magik_tui.core.hunt import METRICS, Answered, Asking, Bisection, Verdict
 from magik_tui.core.live import Choice, FilesChanged, Live, PlanSet, with_choices
 from magik_tui.core.places import Places
-from magik_tui.core.requests import Reply, ask
+from magik_tui.core.requests import Reply, Requests, ask
 from magik_tui.core.state import State, Step, on
 from magik_tui.core.twin import told, twin
 
@@ -94,8 +94,20 @@ def go_on(state: State, *options: str, goal: bool = True, **fields: Any) -> Step
     return ask(state, "bisect", fields, then=_heard, value=Verdict, news=news, label="bisecting", heavy=True)
 
 
+def follows(state: State, event: ev.Event) -> State | None:
+    """Return the state that remembers to go on with `event` after a mark that is on its way; None where none is.
+
+    Such a request judges no network: who types "x" and Space need not wait for the answer between them.
+    """
+    mine = state.of(Bisection)
+    marks = any(request.id == mine.job and request.fields.get("steps") == 0 for request in state.of(Requests).open)
+    return state.put(replace(mine, following=event)) if marks else None
+
+
 @on(BisectAsked)
 def _asked(state: State, event: BisectAsked) -> Step:
+    if not event.fresh and (later := follows(state, event)) is not None:
+        return later, ()
     if not at_work(state):
         mine = state.of(Bisection)
         state = state.put(replace(mine.fresh, path=mine.path) if event.fresh else replace(mine, verdict=None))
@@ -110,7 +122,7 @@ def _heard(state: State, reply: Reply) -> Step:
         return _stands(state, replace(mine, job=None), reply.said)
     if reply.failed:
         said = "stopped; the next search goes on from here" if reply.cancelled else reply.error
-        state = state.put(replace(mine, job=None, error=said, asking=None if _answered(mine) else mine.asking))
+        state = state.put(replace(mine, job=None, error=said, following=None, asking=None if _answered(mine) else mine.asking))
         return state.noted("info" if reply.cancelled else "error", said), ()
     if isinstance(reply.said, Asking):
         return state.put(replace(mine, asking=reply.said, states=reply.said.states or mine.states)), ()
@@ -135,15 +147,17 @@ class TextRead(ev.Event, frozen=True):
 
 def _stands(state: State, mine: Bisection, said: Verdict) -> Step:
     """Show where a search stands: what the engine says takes the place of what was gathered on the way."""
+    following: tuple[ev.Event, ...] = () if mine.following is None else (mine.following,)
     mine = replace(
-        mine, known=True, edited="", asking=said.asking, steps=said.log, states=said.states, priors=said.priors, path=said.path,
+        mine, known=True, edited="", following=None,
+        asking=said.asking, steps=said.log, states=said.states, priors=said.priors, path=said.path,
         contradictions=said.contradictions, verdict=said if said.finished else None,
         metric=said.metric or mine.metric, target=said.target if said.metric else mine.target, at=said.at,
     )  # fmt: skip
     state = state.put(mine)
     if said.text and state.of(Places).focus != PANE:  # who went on to another pane wants no editor there
         return state.noted("info", "the log of the bisection is there: e edits it"), ()
-    return state, ((TextRead(said.text),) if said.text else ())
+    return state, ((TextRead(said.text),) if said.text else following)
 
 
 @on(FilesChanged)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from magik_tui import events as ev
 from magik_tui.core.asking import Prompt
-from magik_tui.core.bisect import TextRead, at_work, go_on
+from magik_tui.core.bisect import TextRead, at_work, follows, go_on
 from magik_tui.core.hunt import Bisection, Mark, kinds, marks
 from magik_tui.core.state import State, Step, on, walked
 
@@ -77,6 +77,8 @@ class BisectMoved(ev.Event, frozen=True):
 @on(StepAsked)
 def _step(state: State, event: StepAsked) -> Step:
     mine = state.of(Bisection)
+    if (later := follows(state, event)) is not None:
+        return later, ()
     if mine.verdict is not None and not mine.old and not at_work(state):
         return state.noted("info", "the bisection is finished: u takes its last step back, F begins anew"), ()
     return go_on(state, "--steps", "1", steps=1)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from magik_tui import events as ev
 from magik_tui.core.state import State
 
 Mark = Literal["good", "bad", "skip", "current", "untested", "suspect", "outside", "float"]
@@ -100,7 +101,8 @@ class Bisection:
     """The slice of this room. `job` is the request at work; `steps` are the answers so far, `states` a sign for each row of the table.
 
     `known` says that the engine has told where this search stands, `old` that files changed since, or the `variant` that is served.
-    `place` is the operator type under the cursor, None while that is on a layer. `edited` is a log that the engine did not take.
+    `place` is the operator type under the cursor, None while that is on a layer. `edited` is a log that the engine did not take,
+    `following` what is to be done after a mark that is on its way.
     """
 
     metric: str = METRICS[0]
@@ -120,6 +122,7 @@ class Bisection:
     old: bool = False
     variant: str | None = None
     edited: str = ""
+    following: ev.Event | None = None
 
     @property
     def wanted(self) -> float | None:

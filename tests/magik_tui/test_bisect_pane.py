@@ -241,13 +241,25 @@ def test_each_action_is_one_request_that_needs_no_earlier_one() -> None:
     ):
         state, effects = update(opened(**known), event)
         assert asked_of(effects) == {**goal, **fields}
-        again, effects = update(state, event)
+        again, effects = update(state, StepsUndone())
         assert effects == ()
         assert again.note is not None
         assert "at work" in again.note.text
     for event, fields in ((LogEdited("x"), {"text": "x"}), (ReplayTyped(" l.log "), {"replay": "l.log"})):
         _, effects = update(opened(**known), event)
         assert asked_of(effects) == {"do": "bisect", "steps": 0, **fields}
+
+
+def test_a_step_behind_a_mark_waits_for_it() -> None:
+    state, _ = update(opened(known=True, asking=Asking("operators", 3, 2, ("a",))), StepMarked("bad"))
+    for event, fields in ((StepAsked(), {"steps": 1}), (BisectAsked(), {"fresh": False})):
+        typed, effects = update(state, event)
+        assert effects == ()
+        done, effects = answered(typed)
+        assert asked_of(effects) == {"do": "bisect", "metric": "cosine_avg", "target": 0.99, **fields}
+        assert done.of(Bisection).following is None
+        failed, effects = update(typed, wire.Error("UsageError", "cannot reach 2", id=typed.last_id))
+        assert (effects, failed.of(Bisection).following) == ((), None)
 
 
 def test_the_same_mark_again_takes_it_back() -> None:
