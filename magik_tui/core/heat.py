@@ -171,7 +171,7 @@ def _local(state: State, event: LocalAsked) -> Step:
 def _moved(state: State, event: RowMoved) -> Step:
     seen = view(state)
     if not seen.order:
-        return state, ()
+        return (state.noted("info", "no layer fits the filter of the heatmap") if seen.whole else state), ()
     at = seen.places.get(state.cursor)
     if at is None and event.to is None:
         place = _beside(state, seen, event.by)

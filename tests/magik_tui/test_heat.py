@@ -217,6 +217,7 @@ def test_keys_walk_over_what_is_shown(state: State) -> None:
     assert (after(hidden, RowMoved(-1)).cursor, after(hidden, RowMoved(1)).cursor) == (18, 18)
     assert after(replace(hidden, cursor=5), RowMoved(1)).cursor == 12
     empty = after(state, FilterTyped("zzz"))
+    assert "no layer fits the filter" in getattr(after(empty, RowMoved(1)).note, "text", "")  # also in the pane Layer, which has no filter
     assert after(empty, RowMoved(1), RowMoved(to=-1), BadMoved(1)).cursor == 0
 
 
