@@ -13,8 +13,9 @@ from typing import Any
 from magik_tui import events as ev
 from magik_tui import wire
 from magik_tui.core.asking import Prompt
+from magik_tui.core.choices import NOTHING, replaced, with_choices
 from magik_tui.core.hunt import METRICS, Answered, Asking, Bisection, Verdict
-from magik_tui.core.live import Choice, FilesChanged, Live, PlanSet, with_choices
+from magik_tui.core.live import FilesChanged, Live, PlanSet
 from magik_tui.core.places import Places
 from magik_tui.core.requests import Reply, Requests, ask
 from magik_tui.core.state import State, Step, on
@@ -215,8 +216,8 @@ def _place(state: State, event: PlaceAsked) -> Step:
     mine = state.of(Bisection)
     if mine.metric not in METRICS:
         return state.noted("info", "a command judges the network's outputs"), ()
-    if state.cursor >= len(state.table.rows):
-        return state, ()
+    if mine.place is not None or state.cursor >= len(state.table.rows):
+        return state.noted("info", "the cursor is on no layer: move it to the one to judge at"), ()
     name = state.table.rows[state.cursor].name
     return _sought(state, replace(mine, at="" if mine.at == name else name)), ()
 
@@ -255,9 +256,10 @@ def _taken(state: State, event: CulpritsTaken) -> Step:
     verdict, why = state.of(Bisection).verdict, no_culprits(state)
     if verdict is None or why:
         return state.noted("info", why), ()
-    choice = Choice(feature_bits=event.bits) if event.bits else Choice(skip=True)
-    nodes = {culprit.name: choice for culprit in verdict.culprits}
-    if with_choices(state.of(Live).plan, nodes) == state.of(Live).plan:
+    change = {"feature_bits": event.bits, "skip": None} if event.bits else {"skip": True}
+    plan = state.of(Live).plan
+    nodes = {culprit.name: replaced(plan.get(culprit.name, NOTHING), **change) for culprit in verdict.culprits}
+    if with_choices(plan, nodes) == plan:
         return state.noted("info", "the plan says so already"), ()
     what = f"{event.bits} bits" if event.bits else "float"
     return state.noted("info", f"{len(nodes)} operators: {what}; a in Mixed bits writes it into the project's files"), (PlanSet(nodes),)

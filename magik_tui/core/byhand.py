@@ -14,7 +14,7 @@ from magik_tui.core.state import State, Step, on, walked
 
 NOT_BEGUN = "which network is next has not been looked at: Space judges it"
 NOT_SEARCHED: Mapping[Mark, str] = {
-    "float": "it is in float already", "outside": "it is not searched: the layer that is judged does not depend on it",
+    "float": "it is in float already", "outside": "it is not searched: what is judged does not depend on it, or only the plan quantizes it",
 }  # fmt: skip
 OLD = "the files changed since: Space and Enter go on with them as they are now"
 

@@ -139,6 +139,7 @@ def test_the_same_mark_again_takes_it_back() -> None:
         (CulpritsTaken(), {}, "there are no culprits"),
         (TargetAsked(), {"metric": "./judge"}, "the command judges by itself"),
         (PlaceAsked(), {"metric": "./judge"}, "a command judges the network's outputs"),
+        (PlaceAsked(), {"place": 0}, "the cursor is on no layer"),
         (TargetTyped("nan"), {}, "'nan' is no number"),
         (RowMarked("good"), {"states": "-+.-"}, "it is not searched"),
     ],
@@ -285,6 +286,14 @@ def test_its_table_has_states_and_evidence() -> None:
     assert [row[2] for row in sheet.rows] == ["skipped", "bad", "skipped", "bad", "good", "float"]
     assert (sheet.rows[3][-2:], sheet.rows[4][3]) == ((0.9, 0.02), "good")
     assert as_csv(sheet).splitlines()[4] == "b,Add,bad,,,,0.9,0.02"
+
+
+def test_culprits_keep_what_else_is_planned_for_them() -> None:
+    state = opened(verdict=Verdict(culprits=(Culprit("b"),))).put(Live(plan={"b": Choice(min=-1.0)}, auto=False))
+    state, _ = update(state, CulpritsTaken())
+    assert state.of(Live).plan == {"b": Choice(min=-1.0, skip=True)}
+    state, _ = update(state, CulpritsTaken(12))
+    assert state.of(Live).plan == {"b": Choice(min=-1.0, feature_bits=12)}
 
 
 def test_culprits_are_written_whatever_else_is_planned() -> None:
