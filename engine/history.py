@@ -23,7 +23,7 @@ from .userfiles import Which, place, read_file
 
 SCHEMA = 1
 BAD = 0.98
-"""A layer below this mean cosine counts as bad, as the vendor's guide has it."""
+"""A layer that is below this cosine on a sample counts as bad, as the heatmap has it."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -129,7 +129,7 @@ def summary(run: Record) -> dict[str, Any]:
         "soc": run.document.get("soc", ""),
         "outputs": run.document.get("outputs", []),
         "layers": len(run.document.get("nodes", [])),
-        "bad": sum(float(n["cosine_avg"]) < BAD for n in nodes),
+        "bad": sum(float(n.get("cosine_min", n["cosine_avg"])) < BAD for n in nodes),
         "worst": {"name": worst["name"], "cosine_avg": worst["cosine_avg"]} if worst else None,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from engine.errors import DataError
 from engine.userfiles import Conflict
 from tests.engine.service.test_services import Asked
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "soc": "T40",
     "nodes": [{"name": "a", "cosine_avg": 0.99}, {"name": "b", "cosine_avg": 0.7}, {"name": "c", "cosine_avg": None}],
     "outputs": [{"name": "b", "cosine_avg": 0.7}],
@@ -40,8 +41,10 @@ def test_the_same_again_is_not_written_again(tmp_path: Path) -> None:
 
 
 def test_a_summary_counts_what_is_bad(tmp_path: Path) -> None:
-    found = history.summary(history.record(tmp_path, "run", made(), DOCUMENT, now=1000.0))
-    assert (found["layers"], found["bad"], found["worst"]) == (3, 1, {"name": "b", "cosine_avg": 0.7})
+    """As the heatmap counts: a layer that is below 0.98 on one sample is bad, whatever its mean."""
+    more = [{"name": "d", "cosine_avg": 0.99, "cosine_min": 0.9}, {"name": "e", "cosine_avg": 0.99, "cosine_min": 0.98}]
+    found = history.summary(history.record(tmp_path, "run", made(), {**DOCUMENT, "nodes": [*DOCUMENT["nodes"], *more]}, now=1000.0))
+    assert (found["layers"], found["bad"], found["worst"]) == (5, 2, {"name": "b", "cosine_avg": 0.7})
 
 
 def test_notes_and_forgetting(tmp_path: Path) -> None:
