@@ -49,9 +49,10 @@ class Mistake:
 class ConfigFile:
     """The slice of this room.
 
-    `saved` is the file as it was read last, None before; `draft` what the editor holds. `pushed` counts the drafts that did not come from
-    the editor itself (read anew, set by the form): the editor takes those over. `theirs` is what somebody else wrote over the file that was
-    read, while the draft is not saved. `kept` is a draft that an earlier session left, until the file is read.
+    `saved` is the file as it was read last, None before; `unread` says why it could not be. `draft` is what the editor holds; `pushed`
+    counts the drafts that did not come from the editor itself (read anew, set by the form): the editor takes those over. `theirs` is what
+    somebody else wrote over the file that was read, while the draft is not saved. `kept` is a draft that an earlier session left, until the
+    file is read.
     """
 
     saved: Text | None = None
@@ -59,6 +60,7 @@ class ConfigFile:
     pushed: int = 0
     mistakes: tuple[Mistake, ...] = ()
     asked: bool = False
+    unread: str = ""
     theirs: Text | None = None
     kept: Kept | None = None
     form: bool = False
@@ -200,7 +202,7 @@ def with_key(text: str, key: str, value: str) -> str:
 
 def read_config(state: State) -> Step:
     """Read the file; what was edited is dropped."""
-    state = state.put(replace(state.of(ConfigFile), asked=True))
+    state = state.put(replace(state.of(ConfigFile), asked=True, unread=""))
     return ask(state, "read", {"file": "config"}, then=_was_read, value=Text, label="reading magik.cfg")
 
 
@@ -213,7 +215,9 @@ def _was_read(state: State, reply: Reply) -> Step:
             state = state.noted("warning", "this edit of magik.cfg was left unsaved: s saves it, R reads the file instead")
             return state.put(replace(mine, theirs=reply.said if reply.said.version != kept.version else None)), ()
         return state.put(replace(_drafted(mine, text), saved=reply.said, pushed=mine.pushed + 1, theirs=None)), ()
-    return (state.put(mine).noted("error", reply.error) if reply.failed else state), ()
+    if not reply.failed:
+        return state, ()
+    return state.put(replace(mine, unread=reply.error)).noted("error", reply.error), ()
 
 
 def _drafted(mine: ConfigFile, text: str) -> ConfigFile:
@@ -223,7 +227,13 @@ def _drafted(mine: ConfigFile, text: str) -> ConfigFile:
 @on(ConfigSeen)
 def _seen(state: State, event: ConfigSeen) -> Step:
     mine = state.of(ConfigFile)
-    return (state, ()) if mine.asked or mine.saved is not None else read_config(state)
+    return (state, ()) if mine.asked or mine.unread or mine.saved is not None else read_config(state)
+
+
+@on(ev.RunEnded)
+def _run_ended(state: State, event: ev.RunEnded) -> Step:
+    """Read the file that could not be read before: what kept it from that is mended."""
+    return read_config(state) if event.ok and state.of(ConfigFile).unread else (state, ())
 
 
 @on(Drafted)
@@ -348,7 +358,7 @@ def _reread(state: State, event: RereadAsked) -> Step:
 @on(ConfigChanged)
 def _changed(state: State, event: ConfigChanged) -> Step:
     mine = state.of(ConfigFile)
-    if mine.saved is None or mine.asked:
+    if mine.asked or (mine.saved is None and not mine.unread):
         return state, ()
     return _compare(state) if mine.dirty else read_config(state)
 

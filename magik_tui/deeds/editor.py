@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 
 def command() -> list[str]:
-    """Return the user's editor as a command line; vi where none is named."""
-    return shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    """Return the user's editor as a command line; vi where none is named. A line that no shell would take is the name of a program."""
+    named = (os.environ.get("VISUAL") or os.environ.get("EDITOR") or "").strip() or "vi"
+    try:
+        return shlex.split(named) or ["vi"]
+    except ValueError:
+        return [named]
 
 
 LINE = frozenset(
@@ -69,19 +73,30 @@ async def _log(app: Workbench, effect: EditLog) -> ev.Event | None:
     return None if text is None else LogEdited(text)
 
 
+def _run(words: list[str]) -> int | str:
+    """Return how a command ended, or why it could not begin: what is raised while the screen is given back would leave it given back."""
+    try:
+        return subprocess.run(words, check=False).returncode
+    except OSError as error:
+        return error.strerror or str(error)
+
+
 def _edited(app: Workbench, before: str, name: str, line: int = 1) -> str | None:
     """Return what the user's editor makes of a text, None where it leaves it as it was, or cannot be opened."""
+    words = command()
     with tempfile.TemporaryDirectory(prefix="magik-tui-") as folder:
         file = Path(folder) / name
         file.write_text(before, encoding="utf-8")
         try:
             with app.suspend():
-                done = subprocess.run(arguments(command(), file, line), check=False)
-        except (OSError, SuspendNotSupported) as error:
-            app.notify(f"{shlex.join(command())} cannot be opened here: {error or 'this terminal cannot be given back'}", severity="error")
+                ended = _run(arguments(words, file, line))
+        except SuspendNotSupported:
+            ended = "this terminal cannot be given back"
+        if isinstance(ended, str):
+            app.notify(f"{shlex.join(words)} cannot be opened here: {ended}", severity="error")
             return None
-        if done.returncode:
-            app.notify(f"{command()[0]} ended with {done.returncode}; nothing was taken over", severity="warning")
+        if ended:
+            app.notify(f"{words[0]} ended with {ended}; nothing was taken over", severity="warning")
             return None
         text = file.read_text(encoding="utf-8", errors="replace")
     return text if text != before else None

@@ -53,7 +53,7 @@ class ConfigPane(Pane):
     ConfigPane.-form #config-text { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,i", "edit", "edit", id="config.edit", key_display="Enter", tooltip="Edit the text, or the value of the key"),
+        Binding("enter,i", "edit", "edit", id="config.edit", tooltip="Edit the text, or the value of the key"),
         Binding("s", "save", "save", id="config.save", tooltip="Save magik.cfg"),
         Binding("ctrl+o", "save", id="config.save_while_editing", show=False, tooltip="Save magik.cfg, in the text too", priority=True),
         Binding("f", "form", "form", id="config.form", tooltip="The form instead of the text, or back"),
@@ -100,8 +100,8 @@ class ConfigPane(Pane):
     def why_not(self, id_: str, state: State) -> str:
         """Return why a key can do nothing now."""
         mine = state.of(ConfigFile)
-        if mine.saved is None and id_.startswith("config."):
-            return "magik.cfg is not read yet"
+        if mine.saved is None and id_.startswith("config.") and not (mine.unread and id_ == "config.reread"):
+            return "magik.cfg cannot be read" if mine.unread else "magik.cfg is not read yet"
         match id_:
             case "config.save" | "config.save_while_editing":
                 return "" if mine.dirty or mine.conflict else "magik.cfg is saved already"
@@ -149,6 +149,8 @@ class ConfigPane(Pane):
         self.query_one("#config-foot", Lines).show(self._foot(mine, form))
 
     def _foot(self, mine: ConfigFile, form: Form) -> tuple[Line, ...]:
+        if mine.unread and mine.saved is None:
+            return mistake_lines((Mistake("error", 0, 0, mine.unread),), self.size.width)
         if mine.mistakes or not mine.form or not form.count:
             return mistake_lines(mine.mistakes, self.size.width)
         return help_lines(form.key(mine.cursor)[0], self.size.width, self.state.soc)
@@ -256,6 +258,8 @@ class ConfigPane(Pane):
 def head_line(state: State, width: int) -> Line:
     """Return the path, the marks of what is not saved, and the variants."""
     mine = state.of(ConfigFile)
+    if mine.saved is None and mine.unread:
+        return ((fit("magik.cfg cannot be read; R tries again", width), "warn"),)
     if mine.saved is None:
         return ((fit("Reading magik.cfg." if mine.asked else "", width), "dim"),)
     mark = "! changed on disk " if mine.conflict else "* not saved " if mine.dirty else ""

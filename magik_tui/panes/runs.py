@@ -92,7 +92,7 @@ class RunsPane(ListPane):
     RunsPane #runs-compared { height: 0; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,c", "compare", "compare", id="runs.compare", key_display="Enter",
+        Binding("enter,c", "compare", "compare", id="runs.compare",
                 tooltip="Compare this run with the marked one, or with the table"),
         Binding("space", "mark", "mark", id="runs.mark", tooltip="Mark this run: others are compared with it"),
         Binding("u", "restore", "restore", id="runs.restore", tooltip="Make files and plan what they were for this run"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from magik_tui import events as ev
 from magik_tui import wire
 from magik_tui.core import State, update
 from magik_tui.core.asking import Prompt
@@ -35,6 +38,7 @@ from magik_tui.core.config import (
 from magik_tui.core.session import restored, saved
 from magik_tui.core.variants import VariantAsked
 from magik_tui.deeds import editor
+from magik_tui.panes.config import head_line
 from magik_tui.widgets.form import config_sheet, form_rows
 from magik_tui.widgets.jsonarea import JsonArea, highlights
 from tests.magik_tui import playing
@@ -178,14 +182,34 @@ def test_the_user_s_own_editor(watched: Any, monkeypatch: pytest.MonkeyPatch, tm
 
     class Suspends:
         def suspend(self) -> Any:
-            import contextlib
-
             return contextlib.nullcontext()
 
     assert asyncio.run(editor._open(Suspends(), OpenEditor("[127]"))) == Taken("[128]")  # type: ignore[arg-type]
     state, _ = update(read(), Taken(TEXT.replace("127", "128")))
     assert state.of(ConfigFile).dirty
     assert state.of(ConfigFile).pushed == 1
+
+
+@pytest.mark.parametrize("named", ["/no/such/editor --wait", "it's not a line"])
+def test_an_editor_that_is_not_there_leaves_the_screen_where_it_was(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", named)
+    said: list[str] = []
+
+    class Suspends:
+        def suspend(self) -> Any:
+            @contextlib.contextmanager
+            def given_back() -> Iterator[None]:  # as textual's: what is raised inside keeps it from taking the terminal again
+                yield
+                said.append("taken again")
+
+            return given_back()
+
+        def notify(self, text: str, **_: Any) -> None:
+            said.append(text)
+
+    assert asyncio.run(editor._open(Suspends(), OpenEditor("[127]"))) is None  # type: ignore[arg-type]
+    assert said[0] == "taken again"
+    assert said[1].endswith("cannot be opened here: No such file or directory")
 
 
 def test_a_conflict_is_told_and_the_user_chooses(layers: Any) -> None:
@@ -221,6 +245,21 @@ def test_a_change_on_disk_is_followed_by_an_untouched_draft_and_told_to_another(
     assert (state.of(ConfigFile).conflict, state.of(ConfigFile).draft) == (True, "{ }")
     assert state.note is not None
     assert "s asks what to do" in state.note.text
+
+
+def test_a_file_that_cannot_be_read_is_read_once_what_was_wrong_is_mended() -> None:
+    state, _ = update(State("p", worker="ready"), ConfigSeen())
+    state, _ = update(state, wire.Error("UsageError", "the model is not there", id=state.last_id))
+    head = head_line(state, 60)
+    assert head[0][0].startswith("magik.cfg cannot be read; R tries again")
+    assert update(state, ConfigSeen())[1] == ()  # a pane in sight does not ask for it again and again
+    for event in (RereadAsked(), ConfigChanged(), ev.RunEnded(ok=True)):
+        again, effects = update(state, event)
+        assert any(isinstance(each, ev.Send) and each.request["do"] == "read" for each in effects)
+        read = answer(again, {"path": "magik.cfg", "text": TEXT, "version": "1"}).of(ConfigFile)
+        assert read.draft == TEXT
+        assert not read.unread
+    assert not update(state, ev.RunEnded(ok=False))[0].of(ConfigFile).asked
 
 
 def test_an_edit_outlives_the_session() -> None:
