@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import ActiveBinding
@@ -26,20 +26,21 @@ class Elsewhere:
     action: str
 
 
-def palette_choices(state: State, bindings: Iterable[ActiveBinding]) -> tuple[Choice, ...]:
+def palette_choices(state: State, bindings: Iterable[ActiveBinding], keymap: Mapping[str, str]) -> tuple[Choice, ...]:
     """Return the choices of the palette: what keys do here, what only has a name, what keys do in other panes.
 
-    The value of each is an `ActiveBinding`, a `Command` or an `Elsewhere`.
+    `keymap` holds the keys of bindings (by their ids) that are not the usual ones; those that work here know theirs. The value of
+    each choice is an `ActiveBinding`, a `Command` or an `Elsewhere`.
     """
     found: dict[str, list[ActiveBinding]] = {}
     for active in bindings:
         if active.binding.id and active.binding.tooltip:
             found.setdefault(active.binding.id, []).append(active)
     keyed = [_keyed(state, same) for same in found.values()]
-    return (*keyed, *(_named(command) for command in commands(state)), *_elsewhere(set(found)))
+    return (*keyed, *(_named(command) for command in commands(state)), *_elsewhere(set(found), keymap))
 
 
-def _elsewhere(here: set[str]) -> Iterator[Choice]:
+def _elsewhere(here: set[str], keymap: Mapping[str, str]) -> Iterator[Choice]:
     """Yield what the keys of the other panes do; going there comes first."""
     for entry in PANES:
         keys = entry.load()._merged_bindings
@@ -47,7 +48,8 @@ def _elsewhere(here: set[str]) -> Iterator[Choice]:
             if binding.id and binding.tooltip and binding.id not in here and not binding.id.startswith(WALKS):
                 here.add(binding.id)
                 label = f"{entry.title}: {binding.tooltip}"
-                yield Choice(label, Elsewhere(entry.id, binding.action), f"{entry.digit} {key_name(binding)}", "", binding.id)
+                known = binding.with_key(keymap[binding.id].split(",")[0].strip()) if binding.id in keymap else binding
+                yield Choice(label, Elsewhere(entry.id, binding.action), f"{entry.digit} {key_name(known)}", "", binding.id)
 
 
 def _keyed(state: State, same: list[ActiveBinding]) -> Choice:

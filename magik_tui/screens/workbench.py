@@ -217,7 +217,7 @@ class WorkbenchScreen(Screen[None]):
         """Open the palette: everything that can be done now, found by typing."""
         from magik_tui.screens.palette import palette_choices
 
-        choices = palette_choices(self._state, self.active_bindings.values())
+        choices = palette_choices(self._state, self.active_bindings.values(), self.app._keymap)
         self.ask(Prompt("what to do", self._do, choices=choices))
 
     def _do(self, chosen: Command | ActiveBinding | Elsewhere) -> ev.Event | None:
