@@ -36,7 +36,7 @@ def bisect(lab: Lab, wanted: Wanted, heard: Heard = silent) -> Hunt | Pause:
     """
     heading, session = _begun(lab, wanted)
     goal = heading.goal
-    keeper = Keeper(place_of(lab.job.root, lab.job.variant, heading), heading, lab.job.root, lab.report)
+    keeper = Keeper(place_of(lab.job.root, lab.job.variant, heading), heading, lab.job, lab.report)
     teller = Teller(goal, lab.report)
     session = wanted.hand.prepared(_resumed(session, keeper, wanted, lab))
     if wanted.steps != 0:

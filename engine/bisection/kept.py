@@ -14,6 +14,7 @@ from ..export.files import atomic_write
 from ..ir import digest
 from ..jsontext import Source
 from ..project import FOLDER
+from ..sources import Job
 from .wanted import Wanted
 
 HINT = "magik-tui bisect writes one"
@@ -26,19 +27,26 @@ class Keeper:
 
     path: Path
     heading: Heading
-    root: Path
+    job: Job
     report: Report
     trouble: bool = field(default=False)
 
     def text(self, session: Session) -> str:
         """Return the log of a session."""
         goal = self.heading.goal
-        wanted = f"{goal.metric} of at least {goal.target:g} at {goal.at or 'the outputs'}" if goal.target is not None else goal.metric
+        wanted = f"{goal.metric} of at least {goal.target:.12g} at {goal.at or 'the outputs'}" if goal.target is not None else goal.metric
         comments = (
             f"What has to stay in float for {wanted}; each line is a network and how it did.",
-            f"Edit a mark to good, bad or skip, or delete a line; then: magik-tui bisect {self.root} --replay {self.path}",
+            f"Edit a mark to good, bad or skip, or delete a line; then: {self._again()}",
         )
         return write_log(self.heading, session.steps, comments, session.priors)
+
+    def _again(self) -> str:
+        """Return the line for a shell that replays this log on the same project."""
+        job = self.job
+        variant = ["--variant", job.variant] if job.variant else []
+        settings = [word for item in job.overrides for word in ("--set", item)]
+        return shlex.join(["magik-tui", "bisect", str(job.root), *variant, *settings, "--replay", str(self.path)])
 
     def keep(self, session: Session) -> None:
         """Write the log of a session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from engine.bisection import kept
 from engine.bisection.judging import ABANDONED
+from engine.cli.main import main
 from engine.errors import OutputError
 from tests.engine import tiny
 
@@ -152,3 +154,19 @@ def test_ctrl_c_keeps_what_was_answered(project: Path, judge: str) -> None:
     assert done.errors.splitlines()[-1] == "magik-tui: interrupted"
     (log,) = logs(project)
     assert log.read_text().count('"mark"') == 2
+
+
+def test_the_line_in_the_log_replays_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it stands there, whatever the folder is called and whatever was set."""
+    home = project.rename(project.parent / "it's mine")
+    assert main(["bisect", str(home), "--target", "0.9999999", "--set", "QUANT_FEATURE_BIT=10", "--steps", "1"]) == 0
+    (log,) = logs(home)
+    about, line = log.read_text().splitlines()[:2]
+    assert "cosine_avg of at least 0.9999999 at the outputs" in about
+    program, *words = shlex.split(line.partition("then: ")[2])
+    assert (program, words[0]) == ("magik-tui", "bisect")
+    capsys.readouterr()
+    assert main([*words, "--steps", "0"]) == 0
+    out, errors = capsys.readouterr()
+    assert "paused after 1 evaluation" in out
+    assert "warning" not in errors
