@@ -229,9 +229,14 @@ def _done(state: State, reply: Reply) -> Step:
     state = shown(state, tb.from_document(document, samples))
     note = state.note if state.note is not None and state.note.level == "error" and not live.wanted else None
     state = replace(
-        state, stale=live.wanted, kept=state.table, outputs=document.outputs, soc=document.soc, note=None if note else state.note
+        _answered(state), stale=live.wanted, kept=state.table, outputs=document.outputs, soc=document.soc, note=None if note else state.note
     )
     return state, (ev.RunEnded(ok=True, live=True),)
+
+
+def _answered(state: State) -> State:
+    """Say of a run that failed or was stopped that there is a table now; `elapsed` is what that took."""
+    return replace(state, phase="done", started=state.now) if state.phase in ("failed", "cancelled") else state
 
 
 @on(ev.RunEnded)

@@ -121,7 +121,16 @@ class WorkbenchScreen(Screen[None]):
         note.show(lines)
         self.query_one("#header", Lines).show((header_line(state, size.width),))
         body.show(state)
-        pane = body.focused
+        self._show_status()
+
+    def on_descendant_focus(self) -> None:
+        """Hint at the keys of the pane that has them now: one that is made later gets them later."""
+        if self.query_one_optional(Body) is not None:
+            self._show_status()
+
+    def _show_status(self) -> None:
+        state, size = self._state, self.app.size
+        pane = self.query_one(Body).focused
         found = self._keys_by_id()
         wanted = hints(state, pane.hints(state) if pane is not None else ())
         keys = [found[id_] for id_ in wanted if id_ in found]

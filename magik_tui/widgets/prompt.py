@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual import events as ui
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -65,6 +66,13 @@ def matching(choices: Sequence[Choice], typed: str) -> list[Choice]:
     return [choice for choice, _, _ in found]
 
 
+def title_line(title: str, note: str, width: int) -> Line:
+    """Return what is asked, and beside it what is wrong with what was typed: of the two the first gives way."""
+    said = cut(f"  {note} ", width) if note else ""
+    line: Line = ((f" {cut(title, max(1, width - cell_len(said) - 1))}", "title"), (said, "warn"))
+    return shortened(line, width)
+
+
 class PromptBar(Widget):
     """Asks what a `Prompt` says. `done` is called when it closes; an answer goes to `answer`."""
 
@@ -121,8 +129,7 @@ class PromptBar(Widget):
 
     def _title(self, note: str) -> None:
         if self._prompt is not None:
-            said: Line = ((f" {cut(self._prompt.title, 200)}", "title"),) + (((f"  {cut(note, 200)} ", "warn"),) if note else ())
-            self.query_one("#prompt-title", Lines).show((shortened(said, self.app.size.width),))
+            self.query_one("#prompt-title", Lines).show((title_line(self._prompt.title, note, self.app.size.width),))
 
     def _filter(self, typed: str) -> None:
         choices = self._prompt.choices if self._prompt is not None else ()

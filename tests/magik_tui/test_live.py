@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pytest
 
 from magik_tui import events as ev
 from magik_tui import wire
@@ -103,6 +104,16 @@ def test_files_that_others_change_are_followed(document: MakeDocument) -> None:
     assert [s["do"] for s in sent] == ["live", "read"]
     _, sent = play(state, wire.News("changed", 5, {"config": ["magik.cfg"]}))
     assert sent == []
+
+
+@pytest.mark.parametrize("kind", ["UsageError", "Cancelled"])
+def test_a_table_that_follows_a_failed_run_ends_the_failure(document: MakeDocument, kind: str) -> None:
+    state, _ = play(State("p"), ev.Opened(0.0), HELLO, wire.Error(kind, "the model is not there", id=1))
+    assert state.phase in ("failed", "cancelled")
+    state, _ = play(state, wire.News("changed", 0, {"model": ["m.onnx"]}))
+    state, _ = play(state, result(state, document()))
+    assert (state.phase, state.stale) == ("done", False)
+    assert state.table.rows
 
 
 def test_a_whole_run_is_followed_by_the_plan(document: MakeDocument) -> None:

@@ -25,6 +25,8 @@ from magik_tui.deeds.clipboard import sequence
 from magik_tui.deeds.session import read_session, session_file
 from magik_tui.opening import Wishes
 from magik_tui.widgets.heatmap import Heatmap
+from magik_tui.widgets.ink import line_width
+from magik_tui.widgets.prompt import title_line
 from tests.magik_tui.playing import live, opened
 
 
@@ -96,6 +98,13 @@ def test_what_cannot_be_had_now_says_why(watched: Any) -> None:
         assert app.bench.of(Looks).theme == "default"
 
     live(watched("good"), talk)
+
+
+def test_what_is_wrong_with_an_answer_is_read_in_full() -> None:
+    line = title_line("QUANT_WEIGHT_METHOD: what is legal; type a part of it, Enter takes it", "nothing is called so", 60)
+    assert line_width(line) == 60
+    assert line[1][0] == "  nothing is called so "
+    assert line_width(title_line("short", "", 60)) == line_width(title_line("x" * 90, "y" * 90, 60)) == 60
 
 
 def sent(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -60,6 +60,16 @@ def test_digits_jump(watched: Any, size: tuple[int, int]) -> None:
     live(watched("good"), talk, size)
 
 
+def test_the_keys_of_a_pane_are_hinted_at_as_soon_as_it_is_made(watched: Any) -> None:
+    async def talk(app: Any, pilot: Pilot[None]) -> None:
+        for digit, hint in (("4", "Space step"), ("2", "n bad"), ("1", "Enter edit"), ("9", "/ search")):
+            await pilot.press(digit)
+            await pilot.pause()
+            assert hint in app.text()[-1]
+
+    live(watched("good"), talk, LARGE)
+
+
 def test_a_pane_is_made_when_it_is_first_seen(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         assert not app.screen.query("#pane-log")
