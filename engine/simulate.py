@@ -7,6 +7,7 @@ the dumps and of the board; every other value as it is. Both graphs use the same
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .dataset import InputSpec, Loaded
+from .errors import ModelError
 from .ir import Graph, Node, QGraph, QNode, TensorType, digest
 from .numerics import Array, QParams
 from .ops.base import REGISTRY
@@ -157,6 +159,14 @@ def float_bytes(graph: Graph) -> int:
     return sum(4 * kind.size for kind in graph.types.values() if kind.dtype == "float32")
 
 
+def require_room(graph: Graph, memory: int) -> None:
+    """Raise ModelError where the float values of one sample take more than `memory` bytes: better said than killed for it."""
+    need = float_bytes(graph)
+    if need > memory:
+        said = f"the float values of one sample take {need / 2**30:.1f} GiB, this machine has {memory / 2**30:.1f} GiB of memory"
+        raise ModelError(said, hint="a smaller INPUT_SHAPE takes less")
+
+
 def side_by_side(graph: Graph, most: int) -> int:
     """Return how many samples, `most` or fewer and at least one, may hold all their values at a time."""
     return max(1, min(most, ROOM // max(float_bytes(graph), 1)))
@@ -182,6 +192,7 @@ class Networks:
         """
         with self._lock:
             if self._floats is None:
+                require_room(self.graph, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
                 self._floats = self._compile_floats()
             return self._floats
 

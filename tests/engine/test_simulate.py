@@ -13,6 +13,7 @@ from onnx import TensorProto
 
 from engine.config import Config
 from engine.dataset import InputSpec, Loaded
+from engine.errors import ModelError
 from engine.frontends.importer import load
 from engine.ir import Graph, QGraph, TensorType
 from engine.numerics import Array, dequantize
@@ -259,3 +260,14 @@ def test_leaves_tell_inputs_apart() -> None:
     assert leaves("a", "a") != leaves("a")
     assert leaves("a") != leaves("a", shape=(1, 3, 13, 12))
     assert leaves("a") != leaves("a", dtypes={"a": "int64"})
+
+
+def test_a_sample_that_does_not_fit_into_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here on a machine of 1 KiB, of which the output alone takes 1716 bytes."""
+    graph = imported([op("Relu", "x", "y")], {"x": list(SHAPE)}, "y")
+    networks = Networks(graph, Inputs((InputSpec("x", SHAPE),), frozenset()))
+    with monkeypatch.context() as small:
+        small.setattr("engine.simulate.os.sysconf", lambda _: 32)
+        with pytest.raises(ModelError, match=r"one sample take 0\.0 GiB, this machine has 0\.0 GiB of memory \(a smaller INPUT_SHAPE"):
+            networks.floats()
+    assert networks.floats()
