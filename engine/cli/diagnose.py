@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.cli.guard import say
+from engine.cli.guard import complain, say
 from engine.cli.session import opened
-from engine.errors import EXIT_DONE, UsageError
+from engine.errors import EXIT_DONE, Cancelled, UsageError
 from engine.messages import to_line
 
 
@@ -19,9 +19,13 @@ def diagnose_project(path: Path, *, as_json: bool, as_markdown: bool, **where: A
     from engine.analysis.diagnosis.report import markdown, text_lines
     from engine.diagnosis.examine import diagnose
 
-    with opened(path, **where) as lab:
-        document = document_of(diagnose(lab))
-        name = lab.job.name
+    try:
+        with opened(path, **where) as lab:
+            document = document_of(diagnose(lab))
+            name = lab.job.name
+    except Cancelled:
+        complain("magik-tui", "what was measured is kept; the same command goes on from there")
+        raise
     if as_json:
         say(to_line(document))
     elif as_markdown:

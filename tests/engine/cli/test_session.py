@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from engine.cli.main import main
 from engine.cli.options import search_options
 from engine.cli.session import opened
-from engine.errors import UsageError
+from engine.errors import Cancelled, UsageError
 from engine.lab.fanout import Fan
 from engine.lab.processes import Processes
 
@@ -64,3 +64,16 @@ def test_a_search_says_the_same_by_processes(project: Path, capsys: pytest.Captu
         documents.append({k: v for k, v in json.loads(capsys.readouterr().out).items() if k != "timing"})
     assert documents[0] == documents[1]
     assert documents[0]["runs"] > len(documents[0]["units"])
+
+
+def test_a_diagnosis_that_is_stopped_says_how_it_goes_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: object) -> None:
+        raise Cancelled("stopped")
+
+    monkeypatch.setattr("engine.diagnosis.examine.diagnose", stopped)
+    assert main(["diagnose", str(project)]) == 130
+    out, errors = capsys.readouterr()
+    last = ["magik-tui: what was measured is kept; the same command goes on from there", "magik-tui: interrupted"]
+    assert (out, errors.splitlines()[-2:]) == ("", last)
