@@ -137,15 +137,25 @@ def front_lines(found: Tuned | None, width: int, most: int) -> tuple[Line, ...]:
     if found is None or not found.front:
         return ()
     points = found.front if len(found.front) < most else found.front[: most - 1]
-    lines: list[Line] = [((fit("    cost   cosine  what it lacks, logarithmic   units x widths", width), "head"),)]
+    name = {"sqnr": "SQNR dB", "cosine_min": "  worst"}.get(found.metric, " cosine")
+    lines: list[Line] = [((fit(f"    cost  {name}  what it lacks, logarithmic   units x widths", width), "head"),)]
     for point in points:
         mark = ">" if point == found.chosen else " "
-        lack = max(1e-6, 1 - (point.cosine_avg if point.cosine_avg is not None else 0.0))
+        value = point.of(found.metric)
+        lack = max(1e-6, _lack(value, found.metric))
         bar = "#" * max(1, min(BAR, round(BAR * (1 + math.log10(lack) / 5))))
         counts = " ".join(f"{n}x{w}" for w, n in sorted(point.counts.items(), key=lambda each: int(each[0])))
-        text = f"{mark} {point.cost:6.4f}  {fixed(point.cosine_avg)}  {bar:<{BAR}}  {counts} bits"
+        figure = fixed(value, 2 if found.metric == "sqnr" else 5)
+        text = f"{mark} {point.cost:6.4f}  {figure:>7}  {bar:<{BAR}}  {counts} bits"
         lines.append(((fit(text, width), "strong" if mark == ">" else "text"),))
     return tuple(lines)
+
+
+def _lack(value: float | None, metric: str) -> float:
+    """Return what a figure lacks to the float network, as a cosine has it: noise leaves half of its power over that of the signal."""
+    if value is None:
+        return 1.0
+    return min(1.0, 10 ** (-value / 10) / 2) if metric == "sqnr" else 1 - value
 
 
 def head_lines(state: State, width: int) -> tuple[Line, ...]:

@@ -147,7 +147,7 @@ def sensitivity(project: Path, **options: Any) -> int:
 @cli.command()
 @search_options
 @width_options
-@click.option("--target", type=float, metavar="FIGURE", help="What the metric has to reach; 0.99 where there is no budget either.")
+@click.option("--target", type=float, metavar="FIGURE", help="What the metric has to reach; without it and a budget 0.99, or 20 dB.")
 @click.option("--budget", type=float, metavar="COST", help="Cost at most; 1 is everything at 8 bits.")
 @click.option("--apply", is_flag=True, help="Write the widths into the project, and LOAD_OP_QUANT_BIT into its configuration.")
 def tune(project: Path, **options: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 from engine.analysis.scoring import figure, score_key
 from engine.cli.guard import complain, say
 from engine.cli.session import opened
-from engine.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, MagikError, UsageError
+from engine.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, MagikError
 from engine.jsontext import printable
 from engine.messages import to_line
 
 if TYPE_CHECKING:
     from engine.analysis.scoring import Metric
-    from engine.analysis.tuning import Goal, Tuned
+    from engine.analysis.tuning import Tuned
     from engine.lab import Lab
 
 PROGRAM = "magik-tui"
-TARGET = 0.99
-"""What is aimed at when neither a target nor a budget is given: the guide's mark of a healthy network."""
 
 
 def run_tune(
@@ -42,9 +39,10 @@ def run_tune(
     with opened(path, **where) as lab:
         from engine.analysis.search_documents import tune_document
         from engine.analysis.tune import tune
+        from engine.lab.goals import goal_for
         from engine.stages.applying import apply_widths, standing_entries
 
-        goal = _goal(lab, target, budget, bits, metric, at)
+        goal = goal_for(lab, target=target, budget=budget, bits=bits, metric=metric, at=at)
         entries = standing_entries(lab.job.root, lab.job.config_path, lab.config.soc) if apply else {}
         found = tune(lab, goal, report=lab.report)
         widths = _node_widths(lab, found)
@@ -66,23 +64,6 @@ def run_tune(
     if failure is not None:
         raise failure
     return _ending(document, where["settings"], apply)
-
-
-def _goal(lab: Lab, target: float | None, budget: float | None, bits: Sequence[int], metric: Metric, at: str) -> Goal:
-    from engine.analysis.costs import finest, width_costs, worthwhile
-    from engine.analysis.tuning import Goal
-
-    if lab.config.weight_fake_quant and not lab.config.feature_fake_quant:
-        raise UsageError("WEIGHT_FAKE_QUANT leaves every feature in float: there is no width to choose")
-    if target is None and budget is None:
-        target = TARGET
-    if target is not None and not (math.isfinite(target) if metric == "sqnr" else 0 < target <= 1):
-        legal = "a number of dB" if metric == "sqnr" else "above 0 and at most 1"
-        raise UsageError(f"a target of {target:g} makes no sense: {metric} is {legal}")
-    if budget is not None and not budget > 0:
-        raise UsageError(f"a budget of {budget:g} makes no sense: 1 is the cost of everything at 8 bits")
-    costs = width_costs(lab.profile, bits)
-    return Goal(worthwhile(costs), finest(lab.profile), target, budget, metric, at)
 
 
 def _node_widths(lab: Lab, found: Tuned) -> list[tuple[str, int]]:

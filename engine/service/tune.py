@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import UsageError
+from ..analysis.scoring import Metric
 from ..events import Report
 from .context import Context
 
@@ -14,25 +14,30 @@ LANE = "heavy"
 
 
 class Fields(msgspec.Struct):
-    """`target` is a mean output cosine, above 0 and at most 1."""
+    """What the options of `magik-tui tune` say.
+
+    `target` is a figure of the `metric`, `budget` relative to 8 bits everywhere; without both there is a target for each metric.
+    `bits` are the widths to choose from, none for those of the SOC from 8 up; `at` is the layer to judge at, "" for the outputs.
+    """
 
     set: list[str] = []
-    target: float = 0.995
+    target: float | None = None
+    budget: float | None = None
+    bits: list[int] = []
+    metric: Metric = "cosine_avg"
+    at: str = ""
 
 
 def answer(context: Context, fields: Fields, report: Report) -> dict[str, Any]:
     """Return the document of `magik-tui tune --json` and `widths`, the width of each unit of the chosen plan. Nothing is written.
 
-    Cancelled, it returns the best plan so far, with `interrupted` true.
+    Cancelled, it returns the best plan so far, with `interrupted` true. UsageError for a goal that makes no sense.
     """
-    from ..analysis.costs import finest, width_costs, worthwhile
     from ..analysis.search_documents import tune_document
     from ..analysis.tune import tune
-    from ..analysis.tuning import Goal
+    from ..lab.goals import goal_for
 
-    if not 0 < fields.target <= 1:
-        raise UsageError(f"a target of {fields.target:g} makes no sense: a cosine is above 0 and at most 1", where="target")
     lab = context.lab(fields.set, report)
-    goal = Goal(worthwhile(width_costs(lab.profile, ())), finest(lab.profile), fields.target, None, "cosine_avg", "")
+    goal = goal_for(lab, target=fields.target, budget=fields.budget, bits=fields.bits, metric=fields.metric, at=fields.at)
     found = tune(lab, goal, report=report)
     return {**tune_document(found), "widths": dict(found.chosen.widths)}

@@ -14,7 +14,7 @@ from magik_tui.core.bitload import LoadAsked
 from magik_tui.core.bits import Bits, BitsSeen, Marked, UnitMoved, UnitsFiltered
 from magik_tui.core.live import Live, LiveAsked, UndoAsked
 from magik_tui.core.sensing import SensitivityAsked
-from magik_tui.core.tuning import FrontHidden, TuneAsked, Tuning
+from magik_tui.core.tuning import FrontHidden, TuneAsked, Tuning, tuned_line
 from magik_tui.core.twin import plan_line, twin
 from magik_tui.core.widths import AllDropped, ApplyAsked, Dropped, LastUndone, RangeAsked, SkipAsked, WidthAsked, WidthChosen
 from magik_tui.panes.base import ListPane, walk_keys
@@ -74,7 +74,7 @@ class BitsPane(ListPane):
         Binding("x", "drop", id="bits.drop", show=False, tooltip="Drop what was changed for it"),
         Binding("X", "drop_all", id="bits.drop_all", show=False, tooltip="Drop everything that was changed"),
         Binding("R", "load", id="bits.load", show=False, tooltip="Take widths and ranges from magik_node_quant_bit_info.json"),
-        Binding("t", "tune", "tune", id="bits.tune", tooltip="Find the cheapest widths that reach a target"),
+        Binding("t", "tune", "tune", id="bits.tune", tooltip="Find the cheapest widths that reach a target, within a budget"),
         Binding("p", "front", id="bits.front", show=False, tooltip="Hide the front of cost against cosine"),
         Binding("S", "sense", id="bits.sensitivity", show=False, tooltip="Measure what each unit does to the output"),
         Binding("a", "apply", "apply", id="bits.apply", tooltip="Write the plan into the project's files"),
@@ -122,9 +122,9 @@ class BitsPane(ListPane):
         return units_sheet(state)
 
     def line(self, state: State) -> str:
-        """Return the command line that writes what was changed here."""
+        """Return the command line of the search at work, or the one that writes what was changed here."""
         plan = state.of(Live).plan
-        return plan_line(state, plan) if plan else twin(state, "run")
+        return tuned_line(state) or (plan_line(state, plan) if plan else twin(state, "run"))
 
     def show(self, state: State) -> None:
         """Draw the widths; the first time they are in sight they are asked for."""

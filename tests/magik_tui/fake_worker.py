@@ -147,10 +147,11 @@ class Worker:
                 self.diagnose(id_)
             case "tune":
                 known = names(self.mode, self.options.layers)
-                point = {"cost": 1.0573, "cosine_avg": 0.99917, "counts": {"8": 23, "12": 2}}
+                point = {"cost": 1.0573, "cosine_avg": 0.99917, "sqnr_db": 27.8, "counts": {"8": 23, "12": 2}}
+                goal = {"metric": request.get("metric", "cosine_avg"), "at": request.get("at", ""), "target": request.get("target")}
                 self.say(id=id_, event="result", value={
-                    "met": True, "runs": 9, "chosen": point, "widths": {n: 12 if i < 2 else 8 for i, n in enumerate(known)},
-                    "front": [{"cost": 1.0, "cosine_avg": 0.98, "counts": {"8": 25}}, point]})  # fmt: skip
+                    **goal, "met": True, "runs": 9, "chosen": point, "widths": {n: 12 if i < 2 else 8 for i, n in enumerate(known)},
+                    "front": [{"cost": 1.0, "cosine_avg": 0.98, "sqnr_db": 13.8, "counts": {"8": 25}}, point]})  # fmt: skip
             case "ping" | "units" | "sensitivity" | "apply" | "undo" | "data" | "thumbnail":
                 self.say(id=id_, event="result", value=self.simple(do))
 

@@ -15,7 +15,6 @@ from magik_tui.core.bits import Bits, Unit, cost, predicted, why
 from magik_tui.core.config import ConfigFile
 from magik_tui.core.live import Choice, Live
 from magik_tui.core.sensing import Sensing
-from magik_tui.core.tuning import Tuning
 from magik_tui.core.widths import ends_of
 from magik_tui.table import from_layers
 from magik_tui.unitlines import foot_line, units_sheet
@@ -263,31 +262,31 @@ def test_the_plan_is_written_and_is_then_what_the_files_say(watched: Any) -> Non
     live(watched("good"), talk)
 
 
-def test_widths_are_tuned_and_the_front_is_drawn(watched: Any) -> None:
-    async def talk(app: Any, pilot: Pilot[None]) -> None:
-        await playing.opened(app, pilot, "t")
-        await pilot.press(*["backspace"] * 5, *"1.5", "enter")
-        state = await app.until(lambda s: s.note is not None)
-        assert "'1.5' is no target" in state.note.text
-        assert state.of(Tuning).job is None
-        await playing.opened(app, pilot, "t")
-        await pilot.press(*["backspace"] * 5, *"0.999", "enter")
-        state = await app.until(lambda s: len(s.of(Live).plan) == 2 and not s.stale)
-        assert changes(state) == [Choice(feature_bits=12)] * 2
-        await pilot.pause()
-        text = "\n".join(app.text())
-        assert "> 1.0573  0.99917" in text
-        assert "23x8 2x12 bits" in text
-        await pilot.press("p")
-        await app.until(lambda s: s.of(Tuning).found is None)
-
-    live(watched("good"), talk)
-
-
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
 def test_hostile_names_stay_text(watched: Any, size: tuple[int, int]) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
-        for key in ("+", "space", "j", "s", "G", "m", "escape", "slash", "[", "enter", "=", "escape", "dollar_sign", "R"):
+        for key in (
+            "+",
+            "space",
+            "j",
+            "s",
+            "G",
+            "m",
+            "escape",
+            "slash",
+            "[",
+            "enter",
+            "=",
+            "escape",
+            "dollar_sign",
+            "R",
+            "t",
+            "space",
+            *"at=.",
+            "enter",
+            "t",
+            "escape",
+        ):
             await pilot.press(key)
             await pilot.pause()
             assert all(line.isprintable() for line in app.text())

@@ -329,5 +329,27 @@ def test_widths_are_tuned_for_a_target(project: Path) -> None:
     assert document["met"]
     assert set(document["widths"]) == {"data/BatchNormScale", "r1", "c2", "g", "scores"}
     assert [p["cost"] for p in document["front"]] == sorted(p["cost"] for p in document["front"])
-    with pytest.raises(UsageError, match="a target of 2 makes no sense"):
-        found.answer(Context(project, None), found.read({"target": 2}), silent)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"target": 2}, "a target of 2 makes no sense"),
+        ({"budget": 0}, "a budget of 0 makes no sense"),
+        ({"bits": [9]}, "9-bit features, legal are"),
+        ({"at": "c3"}, "'c3' is no layer of this network"),
+        ({"metric": "cosine"}, "metric"),
+    ],
+)
+def test_a_goal_that_makes_no_sense(ask: Asked, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        ask("tune", **fields)
+
+
+def test_widths_are_tuned_as_the_command_does(ask: Asked) -> None:
+    document = ask("tune", target=25, budget=1.5, bits=[4, 8, 12], metric="sqnr", at="c2")
+    assert (document["metric"], document["at"], document["target"], document["budget"]) == ("sqnr", "c2", 25, 1.5)
+    assert set(document["widths"].values()) <= {4, 8, 12}
+    assert document["chosen"]["cost"] <= 1.5
+    assert document["met"] == (document["chosen"]["sqnr_db"] >= 25)
+    assert ask("tune", metric="sqnr")["target"] == 20
