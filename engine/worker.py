@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from engine.cli.process import one_heap
 from engine.config import load_config
 from engine.discover import find_project
 from engine.errors import EXIT_DONE, EXIT_FAILED, Cancelled, MagikError
@@ -291,6 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("project", type=Path)
     parser.add_argument("--variant", metavar="NAME")
     options = parser.parse_args(argv)
+    one_heap()
     requests, answers = private_descriptors()
     try:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,8 +7,6 @@ are. What counts or sums over a tensor can use them at once; `unblock` gives NHW
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import math
 import tempfile
@@ -23,13 +21,6 @@ import onnxruntime as ort
 from onnx import helper
 
 from ..numerics import Array
-
-
-def trim() -> None:
-    """Give memory that the C library keeps for later back to the system: onnxruntime frees tens of megabytes in small pieces."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
 
 DOMAIN = "com.microsoft.nchwc"
 
@@ -53,7 +44,6 @@ def cut_reorders(model: bytes, options: ort.SessionOptions, unsafe: list[str], a
     options.add_session_config_entry("session.disable_prepacking", "1")  # this session never runs
     options.enable_cpu_mem_arena = False
     ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=unsafe)
-    trim()
     proto = onnx.load(folder / "optimized.onnx", load_external_data=False)
     found = _cut(proto.graph, allowed)
     onnx.save(proto, folder / "cut.onnx")

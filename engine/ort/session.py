@@ -217,7 +217,7 @@ class Runner:
         if name in self.program.blocked:
             size = block_size()
             shape = (shape[0], -(-shape[1] // size) * size, *shape[2:])
-        return np.zeros(shape, _ORT_TYPES.get(out.type, kind.dtype))
+        return np.empty(shape, _ORT_TYPES.get(out.type, kind.dtype))
 
     def nhwc(self, tensor: str, value: Array) -> Array:
         """Return a value of this runner as contiguous NHWC when it has rank 4, as it is otherwise; valid until asked for again."""
