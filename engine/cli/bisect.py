@@ -111,9 +111,8 @@ def _verdict(hunt: Hunt, document: dict[str, Any], steps: str) -> list[str]:
 
     count = counted(len(document["culprits"]), "operator")
     kinds = ", ".join(document["culprit_types"])
-    before, after = _figure(hunt, document["baseline"]), _figure(hunt, document["healed"])
     target = "" if document["target"] is None else f", target {_figure(hunt, document['target'])}"
-    lines = [f"{count} ({kinds}) in float: {document['metric']} {before} -> {after}{target}; {steps}"]
+    lines = [f"{count} ({kinds}) in float{_change(hunt, document)}{target}; {steps}"]
     if document["minimal"]:
         which = "it" if len(document["culprits"]) == 1 else "any one of them"
         lines.append(f"checked: with {which} quantized again the network is bad")
@@ -122,6 +121,15 @@ def _verdict(hunt: Hunt, document: dict[str, Any], steps: str) -> list[str]:
     if document["interacting"]:
         lines.append("errors interact in this network: now and then more in float was worse, so another set may do as well")
     return lines
+
+
+def _change(hunt: Hunt, document: dict[str, Any]) -> str:
+    """Return the figures before and after; a step that was marked by hand has none, and a command may print none."""
+    before, after = (None if document[key] is None else _figure(hunt, document[key]) for key in ("baseline", "healed"))
+    if before is None and after is None:
+        return ""
+    figures = after if before is None else f"{before} -> {after or 'not measured'}"
+    return f": {document['metric']} {figures}"
 
 
 def _advice(hunt: Hunt, document: dict[str, Any]) -> list[str]:

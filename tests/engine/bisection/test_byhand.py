@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_step_is_marked_by_hand_and_taken_back(bisect: Bisect) -> None:
     none = bisect("--undo", "3", *TARGET)
     assert (none.code, none.out) == (2, "")
     assert "--undo: only 1 step can be taken back" in none.errors
+
+
+def test_what_was_marked_by_hand_has_no_figure_to_show(bisect: Bisect) -> None:
+    """The network as it is was not measured: there is no figure before, and no dash for it."""
+    bisect("--mark", "bad", "--steps", "0", *TARGET)
+    (line,) = [line for line in bisect(*TARGET).out.splitlines() if " in float" in line and "; " in line]
+    assert re.search(r"\) in float: cosine_avg (0\.99999|1\.00000)\d*, target 0\.99999; \d+ evaluations$", line)
 
 
 def test_a_good_mark_that_contradicts_a_bad_one_is_said(bisect: Bisect) -> None:
