@@ -111,7 +111,8 @@ def _verdict(hunt: Hunt, document: dict[str, Any], steps: str) -> list[str]:
 
     count = counted(len(document["culprits"]), "operator")
     kinds = ", ".join(document["culprit_types"])
-    target = "" if document["target"] is None else f", target {_figure(hunt, document['target'])}"
+    unit = " dB" if document["metric"] == "sqnr" else ""
+    target = "" if document["target"] is None else f", target {document['target']:.12g}{unit}"
     lines = [f"{count} ({kinds}) in float{_change(hunt, document)}{target}; {steps}"]
     if document["minimal"]:
         which = "it" if len(document["culprits"]) == 1 else "any one of them"
