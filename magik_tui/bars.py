@@ -136,6 +136,8 @@ def _status(state: State) -> tuple[Line, ...]:
 def _sizes(state: State) -> tuple[str, ...]:
     """Return how large the table is and how many of its layers are bad, most words first."""
     layers, samples = len(state.table.rows), len(state.table.samples)
+    if layers and not any(worst is not None for worst in state.table.worst):
+        return (f" {layers} layers, none measured in", "")
     low = sum(map(state.table.bad, range(layers)))
     warned = f", {state.warnings} warnings" if state.warnings > 1 else ", 1 warning" if state.warnings else ""
     return (

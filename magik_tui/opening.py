@@ -75,5 +75,6 @@ def first_state(state: State, wishes: Wishes, config: Path, folder: Path, *, col
     state = restored(state.put(places).put(looks), read_session(session_file(folder, state.project)))
     places, looks = state.of(Places), state.of(Looks)
     theme = wishes.theme or (looks.theme if colour else MONO)
-    looks = replace(looks, theme=theme, keymap=wishes.keymap or looks.keymap)
+    own_theme = "" if wishes.theme or colour else looks.theme
+    looks = replace(looks, theme=theme, own=own_theme, keymap=wishes.keymap or looks.keymap)
     return state.put(looks).put(replace(places, layout=layout or places.layout)), wrong

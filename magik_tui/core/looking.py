@@ -13,7 +13,7 @@ from magik_tui.core.state import Note, State, Step, logged, on
 @dataclass(frozen=True, slots=True)
 class Looks:
     """The slice of this room. `themes` and `keymaps` are the names of those there are; `low` says that bytes are dear,
-    `mouse` that clicks are wanted."""
+    `mouse` that clicks are wanted. `own` is the user's theme where NO_COLOR puts another in its place for this once, else ""."""
 
     theme: str = "default"
     keymap: str = ""
@@ -21,6 +21,7 @@ class Looks:
     keymaps: tuple[str, ...] = ()
     low: bool = False
     mouse: bool = True
+    own: str = ""
 
 
 class ThemeChosen(ev.Event, frozen=True):
@@ -62,7 +63,7 @@ class UseKeymap(ev.Effect, frozen=True):
 
 @on(ThemeChosen)
 def _theme_chosen(state: State, event: ThemeChosen) -> Step:
-    return state, (UseTheme(event.name),)
+    return state.put(replace(state.of(Looks), own="")), (UseTheme(event.name),)
 
 
 @on(KeymapChosen)

@@ -107,7 +107,7 @@ def _with_cursor(state: State, kept: _Cursor) -> State:
 
 def _looks(state: State) -> _Looks:
     looks = state.of(Looks)
-    return _Looks(looks.theme, looks.keymap)
+    return _Looks(looks.own or looks.theme, looks.keymap)
 
 
 def _with_looks(state: State, kept: _Looks) -> State:

@@ -31,7 +31,7 @@ from magik_tui.core.twin import plan_arguments, twin
 from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.sheets import Sheet
 from magik_tui.text import clean, cut, fit, fixed
-from magik_tui.widgets.ink import Line, Lines, Role
+from magik_tui.widgets.ink import Line, Lines, Role, line_width, shortened
 from magik_tui.widgets.rows import Rows
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -169,7 +169,7 @@ class RunsPane(ListPane):
 
 
 def sparkline(history: History, width: int) -> Line:
-    """Return the output's cosine over the runs, the oldest at the left, and what it went from and to."""
+    """Return the output's cosine over the runs, the oldest at the left, the lowest and the highest, and what counts as bad below."""
     if history.runs is None:
         return ((fit("Reading the history.", width), "dim"),)
     if not history.runs:
@@ -180,7 +180,8 @@ def sparkline(history: History, width: int) -> Line:
     low, high = min(known), max(known)
     step = (high - low) / (len(BARS) - 1)
     drawn = "".join(BARS[round((v - low) / step) if step else len(BARS) - 1] for v in known)
-    return ((fit(f"output cosine {fixed(low)} {drawn} {fixed(high)}", width), "strong"),)
+    line: Line = ((f"output cosine {drawn} {fixed(low)} to {fixed(high)}", "strong"), ("  bad: mean below 0.98", "dim"))
+    return shortened(line if line_width(line) <= width else line[:1], width)
 
 
 def run_line(state: State, run: Past) -> str:

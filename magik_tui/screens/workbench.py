@@ -132,7 +132,7 @@ class WorkbenchScreen(Screen[None]):
         state, size = self._state, self.app.size
         pane = self.query_one(Body).focused
         found = self._keys_by_id()
-        wanted = hints(state, pane.hints(state) if pane is not None else ())
+        wanted = hints(state, [id_ for id_ in pane.hints(state) if not pane.why_not(id_, state)] if pane is not None else ())
         keys = [found[id_] for id_ in wanted if id_ in found]
         self.query_one("#status", Lines).show((status_line(state, size.width, keys),))
 

@@ -225,3 +225,9 @@ def test_a_long_message_takes_three_lines_and_says_where_the_rest_is() -> None:
     warning = [line_text(line) for line in note_lines(State(project="p", note=Note("warning", "word " * 100)), 60)]
     assert warning == [f" warning: {'word ' * 8}word… (w)"]
     assert note_lines(State(project="p"), 80) == ()
+
+
+def test_a_table_without_a_measure_counts_no_bad_layers() -> None:
+    table = tb.from_layers(wire.Layers((wire.Row("a", quantized=False), wire.Row("b", quantized=False))))
+    said = line_text(status_line(State("p", phase="done", table=table), 80, ()))
+    assert "done 2 layers, none measured in 0s" in said

@@ -17,8 +17,8 @@ from magik_tui import looks as lk
 from magik_tui import terminal
 from magik_tui.app import Workbench
 from magik_tui.arrange import Preset
-from magik_tui.core import State
-from magik_tui.core.looking import Looks
+from magik_tui.core import State, update
+from magik_tui.core.looking import Looks, LooksChanged, ThemeChosen
 from magik_tui.core.places import Places
 from magik_tui.deeds.session import session_file, write_session
 from magik_tui.keys import bindings
@@ -126,6 +126,17 @@ def test_the_command_line_wins_over_the_session_and_that_over_the_settings(tmp_p
     assert (state.of(Looks).theme, state.of(Looks).keymap, state.of(Places).layout) == ("mono", "default", "broad")
     assert opened(tmp_path, colour=False)[0].of(Looks).theme == "mono"
     assert opened(tmp_path, Wishes("light"), colour=False)[0].of(Looks).theme == "light"
+
+
+def test_a_start_without_colour_leaves_the_user_s_theme_to_the_next(tmp_path: Path) -> None:
+    file = session_file(tmp_path, "/p/net")
+    write_session(file, opened(tmp_path, Wishes("light"))[0])
+    plain, _ = opened(tmp_path, colour=False)
+    write_session(file, plain)
+    assert opened(tmp_path)[0].of(Looks).theme == "light"
+    chosen, _ = update(plain, ThemeChosen("ansi"))
+    write_session(file, update(chosen, LooksChanged("ansi"))[0])
+    assert opened(tmp_path)[0].of(Looks).theme == "ansi"
 
 
 def test_a_wish_that_cannot_be_met_is_an_error_only_on_the_command_line(tmp_path: Path) -> None:
