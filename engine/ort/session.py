@@ -123,6 +123,7 @@ class Program:
                     unshaped[out.name] = _ORT_TYPES[out.type]
         self._local = threading.local()
         self._idle: list[Runner] = []
+        self._shelves: list[dict[str, Array]] = []
 
     def pieces(self, tensor: str, value: Array) -> list[Array]:
         """Return a value this program made as arrays that hold each element once, in any order, with as little copying as can be."""
@@ -173,10 +174,24 @@ class Program:
     def shed(self) -> None:
         """Let the buffers of runners go that nobody has borrowed; the next ones to borrow have new ones."""
         self._idle.clear()
+        self._shelves.clear()
 
     def give_back(self, runner: Runner) -> None:
         """Take a runner back; its values are no longer valid."""
+        if runner.shelf:
+            self._shelves.append(runner.shelf)
+            runner.shelf = {}
         self._idle.append(runner)
+
+    def shelf(self) -> dict[str, Array]:
+        """Return room for values as NHWC that nobody else uses, until the runner it is for is given back.
+
+        Runners wait with the values of a sample, but seldom with those in order: there are fewer shelves than runners.
+        """
+        try:
+            return self._shelves.pop()
+        except IndexError:
+            return {}
 
 
 class Runner:
@@ -223,6 +238,7 @@ class Runner:
         """Return a value of this runner as contiguous NHWC when it has rank 4, as it is otherwise; valid until asked for again."""
         found = self.program.blocked.get(tensor)
         if found:
+            self.shelf = self.shelf or self.program.shelf()
             out = self.shelf.get(tensor)
             if out is None:
                 out = self.shelf[tensor] = np.empty((value.shape[0], *value.shape[2:], found.channels), value.dtype)

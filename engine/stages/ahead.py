@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from ..ort.session import Runner
 from ..simulate import Networks, float_bytes
 from .calibration import read
 
-MOST, ROOM = 4, 128 << 20
-"""Samples that may wait for the integer network, about as many as are run while it is made, and the bytes of their float values."""
+MOST, ROOM = min(4, len(os.sched_getaffinity(0))), 128 << 20
+"""Samples that may wait for the integer network, and the bytes of their float values: one for each processor has the buffers of a
+calibration sample that is done, a further one would need new ones, which cost as much as its run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

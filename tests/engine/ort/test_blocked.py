@@ -146,6 +146,21 @@ def test_a_network_wanted_in_part() -> None:
             np.testing.assert_allclose(blocked.nhwc_value(tensor, found[tensor]), expected[tensor].transpose(0, 2, 3, 1), rtol=0, atol=1e-6)
 
 
+@pytest.mark.skipif(not block_size(), reason="onnxruntime does not block on this machine")
+def test_runners_put_values_in_order_in_the_room_of_those_given_back() -> None:
+    _, program = programs(40)
+    first, second = program.borrow(), program.borrow()
+    made, more = first.run(fed()), second.run({"x": fed()["x"] * 2})
+    ordered, beside = first.nhwc("a", made["a"]), second.nhwc("a", more["a"])
+    assert not np.shares_memory(ordered, beside)
+    kept = beside.copy()
+    program.give_back(first)
+    third = program.borrow()
+    again = third.nhwc("a", third.run(fed())["a"])
+    assert np.shares_memory(again, ordered)
+    assert np.array_equal(beside, kept)
+
+
 def test_where_there_is_no_room_for_temporary_files_nothing_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
     block_size()
 

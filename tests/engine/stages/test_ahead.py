@@ -35,6 +35,7 @@ def samples(tmp_path: Path) -> tuple[Sample, ...]:
 
 def test_a_pass_is_the_same_begun_early_or_not(networks: Networks, samples: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = sum(k.size * 4 for k in networks.graph.types.values() if k.dtype == "float32")
+    monkeypatch.setattr(ahead, "MOST", 4)
     monkeypatch.setattr(ahead, "ROOM", 3 * sizes + sizes // 2)
     with ThreadPoolExecutor(2) as executor:
         passes = FloatPasses(networks, samples, executor)
