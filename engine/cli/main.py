@@ -206,18 +206,26 @@ def worker(project: Path, variant: str | None) -> None:
 @cli.command()
 @search_options
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a report in Markdown, to paste into a ticket.")
+@click.option("--apply", type=click.IntRange(min=1), metavar="N", help="Write the lines of fix N of the list into the project's files.")
 def diagnose(
-    project: Path, as_json: bool, as_markdown: bool, settings: tuple[str, ...], variant: str | None, jobs: int, scheduler: str
+    project: Path,
+    as_json: bool,
+    as_markdown: bool,
+    settings: tuple[str, ...],
+    variant: str | None,
+    jobs: int,
+    scheduler: str,
+    apply: int | None,
 ) -> int:
     """Find out why PROJECT lost its accuracy, and what mends it: every cause and every fix is tried and measured.
 
-    Verdict and likely cause first, then the findings, then the fixes with their gain, their cost and the exact lines for magik.cfg. It
-    changes no file; what was measured is kept in .magik/, so that the same command goes on from there.
+    Verdict and likely cause first, then the findings, then the fixes with their gain, their cost and the exact lines for magik.cfg.
+    Without --apply no file is changed; what was measured is kept in .magik/, so that the same command goes on from there.
     """
     from engine.cli.diagnose import diagnose_project
 
     where = {"settings": settings, "variant": variant, "jobs": jobs, "scheduler": scheduler}
-    return diagnose_project(project, as_json=as_json, as_markdown=as_markdown, **where)
+    return diagnose_project(project, as_json=as_json, as_markdown=as_markdown, apply=apply, **where)
 
 
 if __name__ == "__main__":

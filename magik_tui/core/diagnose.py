@@ -102,6 +102,15 @@ class ReportAsked(ev.Event, frozen=True):
     """The whole diagnosis is wanted in the clipboard, in Markdown."""
 
 
+def fix_line(state: State) -> str:
+    """Return the command line that writes the opened fix, "" where it would write another: ranks are those of the files as they were."""
+    mine = state.of(Diagnosis)
+    fix = mine.fix if mine.opened else None
+    if fix is None or not fix.written or mine.variant != state.variant or (mine.stale and mine.applied != fix.rank):
+        return ""
+    return twin(state, "diagnose", "--apply", str(fix.rank))
+
+
 @on(DiagnoseAsked)
 def _asked(state: State, event: DiagnoseAsked) -> Step:
     mine = state.of(Diagnosis)
@@ -242,6 +251,9 @@ def _apply(state: State, mine: Diagnosis) -> Step:
     fields: dict[str, Any] = {"config": fix.config, "plan": {"nodes": nodes}}
     if state.settings:
         fields["set"] = list(state.settings)
+    line = fix_line(state)
+    if line:
+        state = told(state, line)
     return ask(state, "apply", fields, then=_applied, value=Applied, tag=fix, label="writing a fix")
 
 

@@ -19,6 +19,7 @@ from magik_tui.core.diagnose import (
     FixUndone,
     PartAsked,
     ReportAsked,
+    fix_line,
 )
 from magik_tui.core.twin import twin
 from magik_tui.diagnosis import FULL, head_lines, line_of, more_lines, sheet_of
@@ -103,8 +104,8 @@ class DiagnosePane(ListPane):
         return sheet_of(state.of(Diagnosis), f"diagnosis of {PurePath(state.project).name}")
 
     def line(self, state: State) -> str:
-        """Return the command line that prints the diagnosis."""
-        return twin(state, "diagnose")
+        """Return the command line that writes the opened fix, else the one that prints the diagnosis."""
+        return fix_line(state) or twin(state, "diagnose")
 
     def show(self, state: State) -> None:
         """Draw the diagnosis."""

@@ -18,7 +18,17 @@ from magik_tui import events as ev
 from magik_tui import terminal, wire
 from magik_tui.core import State, update
 from magik_tui.core.data import Data
-from magik_tui.core.diagnose import DiagnoseAsked, Diagnosis, EntryClosed, EntryMoved, EntryOpened, FixUndone, PartAsked, ReportAsked
+from magik_tui.core.diagnose import (
+    DiagnoseAsked,
+    Diagnosis,
+    EntryClosed,
+    EntryMoved,
+    EntryOpened,
+    FixUndone,
+    PartAsked,
+    ReportAsked,
+    fix_line,
+)
 from magik_tui.core.findings import Before, Diagnosed, Finding, Fix, named
 from magik_tui.core.live import Changed, FilesChanged
 from magik_tui.core.places import Places
@@ -83,8 +93,12 @@ def test_a_fix_is_opened_written_and_taken_back(watched: Any) -> None:
         text = "\n".join(app.text())
         assert '"LOAD_OP_QUANT_BIT": true' in text
         assert "Enter writes these lines" in text
+        await pilot.press("dollar_sign")
+        line = "magik-tui diagnose /home/me/resnet18 --variant t40 --apply 1"
+        await app.until(lambda s: s.note is not None and s.note.text == line)
         await pilot.press("enter")
-        await app.until(lambda s: s.of(Diagnosis).applied == 1)
+        state = await app.until(lambda s: s.of(Diagnosis).applied == 1)
+        assert line in [note.text for note in state.log]
         assert app.notes[-1] == "wrote magik_node_quant_bit_info.json, magik_t40.cfg; u takes it back"
         await pilot.press("enter")
         await app.until(lambda s: s.note is not None and s.note.text == "it is written already; u takes it back")
@@ -292,6 +306,19 @@ def test_a_written_fix_says_what_is_left(fix: Fix, settings: tuple[str, ...], sa
     state = after(state, wire.Error("Conflict", "was changed by somebody else meanwhile", id=effects[-1].request["id"]))
     assert state.note.text == "not taken back: was changed by somebody else meanwhile"
     assert state.of(Diagnosis).before == ((Before("config", "{}", "v"),),)
+
+
+def test_a_command_line_writes_a_fix_only_while_it_is_the_same() -> None:
+    opened = after(on_fix(), EntryOpened())
+    assert fix_line(on_fix()) == ""  # nothing is opened
+    assert fix_line(opened) == "magik-tui diagnose p --apply 1"
+    assert fix_line(replace(opened, variant="t41")) == ""
+    changed = after(opened, FilesChanged(Changed(config=("magik.cfg",))))
+    assert fix_line(changed) == ""
+    state, _ = update(changed, EntryOpened())
+    assert not [note for note in state.log if "--apply" in note.text]
+    assert fix_line(changed.put(replace(changed.of(Diagnosis), applied=1))) == "magik-tui diagnose p --apply 1"
+    assert fix_line(after(on_fix(fix=Fix(1, "others", do="take them out")), EntryOpened())) == ""
 
 
 def test_keys_that_can_do_nothing_say_why() -> None:

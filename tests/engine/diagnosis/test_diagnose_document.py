@@ -49,8 +49,19 @@ def test_what_is_shown_is_what_is_printed(sample: Path, monkeypatch: pytest.Monk
 
 def test_a_report_to_paste(sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(sample)
-    assert main(shlex.split(COMMANDS[1])[1:]) == 0
+    assert main(shlex.split(COMMANDS[2])[1:]) == 0
     assert capsys.readouterr().out.startswith("# Diagnosis of resnet18\n")
+
+
+def test_a_fix_is_written(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(sample, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    assert main(shlex.split(COMMANDS[1])[1:]) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"fix 1, 12 bits for \d+ operators: wrote \S+/magik_node_quant_bit_info\.json, \S+/magik_t40\.cfg", told)
+    project = Path("sample_projects/resnet18")
+    assert '"LOAD_OP_QUANT_BIT": true' in (project / "cfg" / "magik_t40.cfg").read_text()
+    assert 12 in {entry["QUANT_FEATURE_BIT"] for entry in json.loads((project / "magik_node_quant_bit_info.json").read_text()).values()}
 
 
 def test_every_key_and_topic_is_explained(sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,5 +82,5 @@ def test_every_cause_is_named() -> None:
     assert set(re.findall(r"`(\w+)`", line)) - {"cause"} == set(Cause.__args__)  # type: ignore[attr-defined]
 
 
-def test_there_are_two_commands() -> None:
-    assert len(COMMANDS) == 2
+def test_there_are_three_commands() -> None:
+    assert len(COMMANDS) == 3
