@@ -103,7 +103,7 @@ def status_line(state: State, width: int, keys: Sequence[tuple[str, str]]) -> Li
 def _switch(state: State) -> Line:
     """Return that changes wait until they are asked for, and whether some do; nothing while they run at once."""
     live = state.of(Live)
-    return () if live.auto else (("auto-run off, changes wait " if live.wanted else "auto-run off ", "warn"),)
+    return () if live.auto else (("auto-run off, changes wait: " if live.wanted else "auto-run off: ", "warn"),)
 
 
 def _hint(key: str, what: str) -> Line:

@@ -169,11 +169,14 @@ def head_lines(state: State, width: int) -> tuple[Line, ...]:
     full = round(BAR * min(1.0, now / most))
     changed = f"  {len(live.plan)} changed" if live.plan else ""
     wait = "" if live.auto else "  changes wait for Enter"
-    first = f"cost {now:.3f} of {most:g} {'#' * full}{'.' * (BAR - full)}{changed}{wait}  (1 is 8 bits everywhere)"
+    bar, said_cost = f" {'#' * full}{'.' * (BAR - full)}", f"cost {now:.3f} of {most:g}"
+    ways = ((bar, changed, wait, "  (1 is 8 bits everywhere)"), (bar, changed, wait), (changed, wait), (changed,))
+    first = next((said for way in ways if len(said := said_cost + "".join(way)) <= width), said_cost)
     measured = min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
     older = " (older than the plan)" if state.stale else ""
     ran = f"  {live.recomputed} layers computed in {live.seconds:.2f} s" if live.recomputed is not None and not state.stale else ""
-    second = f"output cosine predicted {fixed(predicted(state))}  measured {fixed(measured)}{older}{ran}"
+    figures = f"cosine predicted {fixed(predicted(state))}  measured {fixed(measured)}{older}"
+    second = next((said for said in (f"output {figures}{ran}", f"{figures}{ran}") if len(said) <= width), f"output {figures}")
     return ((fit(first, width), "strong"),), ((fit(second, width), "text"),)
 
 

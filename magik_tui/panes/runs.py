@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePath
@@ -228,7 +229,10 @@ def compared_lines(state: State, width: int) -> tuple[Line, ...]:
     if ends[0] is not None and ends[1] is not None and abs(ends[1] - ends[0]) >= LEAST / 10:
         role: Role = "good" if ends[1] > ends[0] else "bad"
         lines.append(((f"{ends[1] - ends[0]:+.5f} ", role), (fit(f"{fixed(ends[0])} -> {fixed(ends[1])}  output", width - 9), "text")))
-    lines += [((fit(cut(text, width), width), "text"),) for text in file_changes(other, base, state)[:FILE_LINES]]
+    files = file_changes(other, base, state)
+    if len(files) > FILE_LINES:
+        files = [*files[: FILE_LINES - 1], f"and {len(files) - FILE_LINES + 1} lines more of what they were made from"]
+    lines += [((fit(cut(text, width), width), "text"),) for text in files]
     for change, name, before, after in moved[:COMPARED]:
         role = "good" if change > 0 else "bad"
         lines.append(((f"{change:+.5f} ", role), (fit(f"{fixed(before)} -> {fixed(after)}  {clean(name)}", width - 9), "text")))
@@ -240,17 +244,33 @@ def _table_cosines(state: State) -> dict[str, float | None]:
 
 
 def file_changes(other: Whole, base: Whole | None, state: State) -> list[str]:
-    """Return the lines of magik.cfg that went and came between two runs, and what was changed on top of the files."""
+    """Return what went (-) and came (+) between two runs: lines of magik.cfg, of the bit file, and what was changed on top of the files.
+
+    Of the table that a run is compared with where `base` is None the bit file is not known here.
+    """
     saved = state.of(ConfigFile).saved
     now = base.config if base else saved.text if saved else other.config
     lines = difflib.unified_diff(other.config.splitlines(), now.splitlines(), n=0, lineterm="")
     told = [f"magik.cfg {line[0]} {clean(line[1:].strip())}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    tops = [", ".join(_changes(run)) for run in (other, base) if run is not None]
-    if base is None:
-        tops.append(", ".join(_changes(Past("", settings=state.settings, plan=plan_document(state.of(Live).plan)))))
-    if tops[0] != tops[1]:
-        told += [f"on top {mark} {clean(top)}" for mark, top in zip("-+", tops, strict=True) if top]
-    return told
+    if base is not None and base.bits != other.bits:
+        told += _gone_and_come("bit file", _entries(other.bits), _entries(base.bits))
+    after = base or Past("", settings=state.settings, plan=plan_document(state.of(Live).plan))
+    return told + _gone_and_come("on top", _changes(other), _changes(after))
+
+
+def _gone_and_come(place: str, before: list[str], after: list[str]) -> list[str]:
+    """Return what only one of the two has, each in a line that says where it stands."""
+    gone = [f"{place} - {clean(text)}" for text in before if text not in after]
+    return gone + [f"{place} + {clean(text)}" for text in after if text not in before]
+
+
+def _entries(text: str) -> list[str]:
+    """Return a bit file's layers with what it gives each, or its lines where it is none."""
+    try:
+        entries = json.loads(text or "{}")
+    except ValueError:
+        return text.splitlines()
+    return [f"{name}: {_said(given)}" for name, given in entries.items()] if isinstance(entries, dict) else text.splitlines()
 
 
 PANE = RunsPane

@@ -12,11 +12,11 @@ from magik_tui import wire
 from magik_tui.core import State, update
 from magik_tui.core.choices import Choice
 from magik_tui.core.config import ConfigFile, Drafted
-from magik_tui.core.history import History, NoteAsked, NoteGiven, Past, with_runs
+from magik_tui.core.history import History, NoteAsked, NoteGiven, Past, Whole, with_runs
 from magik_tui.core.live import Live
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.restore import Restore, RestoreAsked, Restoring
-from magik_tui.panes.runs import run_line, runs_sheet, sparkline
+from magik_tui.panes.runs import compared_lines, file_changes, run_line, runs_sheet, sparkline
 from magik_tui.widgets.ink import line_text
 from tests.magik_tui import playing
 from tests.magik_tui.playing import Talk
@@ -62,7 +62,8 @@ def test_two_runs_are_compared(watched: Any) -> None:
         text = "\n".join(app.text())
         assert f"0 layers better, 0 worse, 25 as before: {state.of(History).other.id} -> {state.of(History).base.id}"[:80] in text
         assert "+0.01000 0.98000 -> 0.99000  output" in text
-        assert "on top - QUANT_FEATURE_BIT=10, before the fix: feature_bits=12" in text
+        assert "on top - QUANT_FEATURE_BIT=10" in text
+        assert "on top - before the fix: feature_bits=12" in text
         await pilot.press("k", "space")
         await app.until(lambda s: s.of(History).base is None)
 
@@ -151,6 +152,19 @@ def test_the_history_is_a_table_and_a_run_a_command_line() -> None:
     assert run_line(here, run) == (
         "magik-tui apply /p/net --variant t41 --set A=1 --bits 'x y' 12 --range 'x y' ,1.5 --quantize 'x y' --dry-run"
     )
+
+
+def test_only_what_differs_between_two_runs_is_told() -> None:
+    plan = {"nodes": {"a": {"feature_bits": 12}, "b": {"feature_bits": 10}}}
+    before = Whole("1", plan=plan, config="{}", bits='{"x": {"QUANT_FEATURE_BIT": 10}, "y": {"MAX": 6}}')
+    after = Whole("2", plan={"nodes": {"a": {"feature_bits": 12}}}, config="{}", bits='{"x": {"QUANT_FEATURE_BIT": 12}, "y": {"MAX": 6}}')
+    told = ["bit file - x: QUANT_FEATURE_BIT=10", "bit file + x: QUANT_FEATURE_BIT=12", "on top - b: feature_bits=10"]
+    assert file_changes(before, after, State("p")) == told
+    broken = file_changes(before, Whole("2", plan=plan, config="{}", bits="{\n[\x1b"), State("p"))
+    assert broken[-2:] == ["bit file + {", "bit file + [\ufffd"]
+    many = {"nodes": {f"layer{i}": {"feature_bits": 12} for i in range(20)}}
+    state = State("p").put(History(other=Whole("1", plan=many), base=Whole("2")))
+    assert "and 15 lines more of what they were made from" in "\n".join(map(line_text, compared_lines(state, 60)))
 
 
 def test_a_line_of_equal_cosines() -> None:
