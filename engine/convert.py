@@ -77,7 +77,7 @@ def convert(job: Job, sources: Sources, *, report: Report, store: Store, executo
         tensors = [t for t in tensors_to_observe(graph) if t not in inputs.pictures] if sources.calibration else []
         samples = sources.calibration
         seen = observe(networks, float_keys, tensors, samples, store=store, report=told, executor=executor) if tensors else {}
-    finders = range_finders(seen, store=store)
+    finders = range_finders(seen, store=store, executor=executor)
     passes = FloatPasses(networks, sources.debug, executor)
     _make_room(networks, sources)
     quantized, shown = quantized_forms(

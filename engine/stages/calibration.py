@@ -256,19 +256,24 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(data[8 : 8 + size]), data[8 + size :]
 
 
-def range_finders(observations: Mapping[str, Observation], *, store: Store) -> dict[str, Callable[[Choice], Range]]:
-    """Return, per tensor, the function from a choice (bits, method) to its range; ranges once found are kept in the store."""
-    return {t: _finder(o, store) for t, o in observations.items()}
+def range_finders(
+    observations: Mapping[str, Observation], *, store: Store, executor: Executor | None = None
+) -> dict[str, Callable[[Choice], Range]]:
+    """Return, per tensor, the function from a choice (bits, method) to its range.
+
+    Ranges once found are kept in the store: by the executor's threads, if there is one, since a file takes half as long as a search.
+    """
+    return {t: _finder(o, store, executor) for t, o in observations.items()}
 
 
-def _finder(observation: Observation, store: Store) -> Callable[[Choice], Range]:
+def _finder(observation: Observation, store: Store, executor: Executor | None) -> Callable[[Choice], Range]:
     seen = digest(observation.to_bytes())
     known: dict[tuple[int, str], Range] = {}
 
     def find(choice: Choice) -> Range:
         key = choice.feature_bits or 8, method_of(choice)
         if key not in known:  # searches ask hundreds of times for the same few
-            known[key] = _range(observation, seen, store, *key)
+            known[key] = _range(observation, seen, store, executor, *key)
         return known[key]
 
     return find
@@ -279,7 +284,7 @@ def method_of(choice: Choice) -> str:
     return choice.feature_method or default_feature_method(choice.feature_bits or 8)
 
 
-def _range(observation: Observation, seen: str, store: Store, bits: int, method: str) -> Range:
+def _range(observation: Observation, seen: str, store: Store, executor: Executor | None, bits: int, method: str) -> Range:
     key = digest("range", backend(), method, bits, seen)
     known = store.get(key)
     if known is not None:
@@ -288,5 +293,9 @@ def _range(observation: Observation, seen: str, store: Store, bits: int, method:
     low, high = FEATURE_METHODS[method](observation, bits)
     if not (math.isfinite(low) and math.isfinite(high)):
         low = high = 0.0
-    store.put(key, json.dumps([low, high]).encode())
+    data = json.dumps([low, high]).encode()
+    if executor:
+        executor.submit(store.put, key, data)
+    else:
+        store.put(key, data)
     return low, high

@@ -168,6 +168,22 @@ def test_a_range_is_searched_once(samples: list[Sample], monkeypatch: pytest.Mon
     assert calls == [8, 10, 8, 10]
 
 
+def test_ranges_kept_by_other_threads_are_those_kept_at_once(samples: list[Sample], tmp_path: Path) -> None:
+    nets = networks()
+    table = keys(nets.graph, nets.inputs.leaves(), "float")
+    found = observe(nets, table, ["x", "c"], samples[:3], store=Store(None), report=silent)
+    stored: list[dict[str, bytes]] = []
+    for name in ("at once", "beside"):
+        store = Store(tmp_path / name)
+        with ThreadPoolExecutor(2) as executor:
+            finders = range_finders(found, store=store, executor=executor if name == "beside" else None)
+            for find in finders.values():
+                find(Choice(8))
+        stored.append({p.name: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()})
+    assert len(stored[0]) == 2
+    assert stored[0] == stored[1]
+
+
 @pytest.mark.parametrize("shape", [(1, 40_000, 1, 1), (1, 3, 200, 200), (1, 50, 4, 4)])
 def test_a_glimpse_is_a_copy_whatever_the_shape(shape: tuple[int, ...]) -> None:
     """The buffers of a run are written again while the glimpse is counted."""
