@@ -115,7 +115,8 @@ def verdict_lines(mine: Bisection, width: int) -> list[tuple[str, Role]]:
     log: tuple[str, Role] = (f"log {clean(found.path)}", "dim")
     odd = _odd(mine)
     if not found.culprits:
-        return [(f"None: the network is good as it is, {fixed(found.baseline)} ({evaluations}).", "good"), *odd, log]
+        more = "; t asks for more" if mine.wanted is not None else ""
+        return [(f"None: the network is good as it is, {fixed(found.baseline)} ({evaluations}){more}.", "good"), *odd, log]
     kind = "minimal" if found.minimal else "not proven minimal"
     more = ", errors interact" if found.interacting else ""
     lines: list[tuple[str, Role]] = [

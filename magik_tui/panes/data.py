@@ -81,8 +81,8 @@ def entry_text(state: State, entry: Entry, names: int) -> str:
 
 
 def name_width(entries: tuple[Entry, ...]) -> int:
-    """Return how many cells the names of samples need, at most NAMES."""
-    return min(NAMES, max([cell_len(clean(e.sample.name)) for e in entries if e.sample is not None], default=6))
+    """Return how many cells the names of samples and the head over them need, at most NAMES."""
+    return min(NAMES, max([len("sample"), *(cell_len(clean(e.sample.name)) for e in entries if e.sample is not None)]))
 
 
 def worst_layer(state: State, entry: Entry) -> tuple[int, float] | None:

@@ -170,7 +170,7 @@ class RunsPane(ListPane):
 
 
 def sparkline(history: History, width: int) -> Line:
-    """Return the output's cosine over the runs, the oldest at the left, the lowest and the highest, and what counts as bad below."""
+    """Return the output's cosine over the runs, the oldest at the left, the lowest and the highest, and what counts as bad."""
     if history.runs is None:
         return ((fit("Reading the history.", width), "dim"),)
     if not history.runs:
@@ -181,7 +181,7 @@ def sparkline(history: History, width: int) -> Line:
     low, high = min(known), max(known)
     step = (high - low) / (len(BARS) - 1)
     drawn = "".join(BARS[round((v - low) / step) if step else len(BARS) - 1] for v in known)
-    line: Line = ((f"output cosine {drawn} {fixed(low)} to {fixed(high)}", "strong"), ("  bad: mean below 0.98", "dim"))
+    line: Line = ((f"output cosine {drawn} {fixed(low)} to {fixed(high)}", "strong"), ("  bad: below 0.98 on a sample", "dim"))
     return shortened(line if line_width(line) <= width else line[:1], width)
 
 

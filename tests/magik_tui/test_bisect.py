@@ -301,3 +301,11 @@ def test_culprits_are_written_whatever_else_is_planned() -> None:
     state, effects = update(opened(**known).put(Live(plan={"a": Choice(feature_bits=12)})), CulpritsApplied())
     assert asked_of(effects) == {"do": "apply", "plan": {"nodes": {"b": {"skip": True}}}}
     assert state.log[-1].text == "magik-tui bisect p --apply --metric cosine_avg --target 0.99"
+
+
+def test_a_network_that_is_good_as_it_is_can_be_asked_for_more() -> None:
+    good = Bisection(verdict=Verdict(baseline=0.997))
+    said = hunting.verdict_lines(good, 80)[0][0]
+    assert said == "None: the network is good as it is, 0.99700 (0 evaluations); t asks for more."
+    judged = replace(good, metric="command: ./judge.sh")
+    assert (judged.wanted, "t asks" in hunting.verdict_lines(judged, 80)[0][0]) == (None, False)

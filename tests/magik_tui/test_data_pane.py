@@ -11,9 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from magik_tui import graphics
-from magik_tui.core.data import Data, Picture
+from magik_tui.core.data import Data, Entry, Picture, Sample
 from magik_tui.core.places import Places
-from magik_tui.panes.data import entry_text, samples_sheet
+from magik_tui.panes.data import entry_text, name_width, samples_sheet
 from magik_tui.sheets import as_csv
 from magik_tui.widgets.thumb import palette, row
 from tests.magik_tui import playing
@@ -155,3 +155,7 @@ def test_a_picture_keeps_its_shape_and_fits() -> None:
     columns, rows = graphics.place(1000, 1, 20, 99)
     assert (columns, rows) == (20, 1)
     assert graphics.place(10, 1000, 99, 99)[1] == len(graphics.ROWS)
+
+
+def test_short_names_leave_room_for_the_head_over_them() -> None:
+    assert name_width((Entry("DEBUG_PATH", Sample("0")),)) == name_width(()) == len("sample")

@@ -29,7 +29,7 @@ def live(app: Any, talk: Talk, size: tuple[int, int] = (100, 30)) -> None:
 def test_it_lists_runs_and_draws_their_cosines(watched: Any) -> None:
     async def talk(app: Any, pilot: Pilot[None]) -> None:
         text = "\n".join(app.text())
-        assert "output cosine ▁█ 0.98000 to 0.99000  bad: mean below 0.98" in text
+        assert "output cosine ▁█ 0.98000 to 0.99000  bad: below 0.98 on a sample" in text
         assert "before the fix" in text
         assert text.index("live") < text.index("run  ")
 
@@ -169,7 +169,7 @@ def test_only_what_differs_between_two_runs_is_told() -> None:
 
 def test_a_line_of_equal_cosines() -> None:
     runs = tuple(Past(str(i), outputs=(wire.Output("o", 0.5),)) for i in range(3))
-    assert line_text(sparkline(History(runs=runs), 60)).rstrip() == "output cosine ███ 0.50000 to 0.50000  bad: mean below 0.98"
+    assert line_text(sparkline(History(runs=runs), 70)).rstrip() == "output cosine ███ 0.50000 to 0.50000  bad: below 0.98 on a sample"
     assert line_text(sparkline(History(runs=runs), 44)).rstrip() == "output cosine ███ 0.50000 to 0.50000"
     assert line_text(sparkline(History(runs=(Past("a"),)), 60)).rstrip() == "1 runs, none measured."
 
