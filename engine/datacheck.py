@@ -125,7 +125,7 @@ def shared(calibration: Sequence[Sample], debug: Sequence[Sample]) -> list[str]:
     names = [s.name for s in debug if s.key in seen]
     if not names:
         return []
-    return [f"{len(names)} of {len(debug)} samples of DEBUG_PATH are in it too, which makes their cosines too good: {_listed(names)}"]
+    return [f"{len(names)} of {len(debug)} samples of DEBUG_PATH are in it too, so their cosines are too good: {_listed(names)}"]
 
 
 def faults(pictures: Sequence[Sample], store: Store, executor: Executor | None = None) -> list[tuple[Sample, str]]:

@@ -26,6 +26,7 @@ LEAST = {"facts": 6, "values": 6, "weights": 3, "samples": 2, "neighbours": 2}  
 BLANK: Run = (" ", "text")
 SAMPLES = 9  # lines of the worst samples, at most
 EXACT = 999.0  # the SQNR in dB that stands for no error at all
+LEAST_SHARE = 1e-5  # of values; a smaller one is only said to be smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +117,24 @@ def _cosines(state: State, row: Row) -> Facts:
 
 
 def _errors(row: Row) -> Facts:
-    saturation = "-" if row.saturation is None else f"{100 * row.saturation:.3g} %"
     return (
         Fact("SQNR", _decibels(row.sqnr_db)),
-        Fact("saturated", saturation),
+        Fact("saturated", _percent(row.saturation)),
         Fact("euclid", numbers(row.euc_distance)),
         Fact("std dev", numbers(row.standard_deviation)),
         Fact("max err", numbers(row.max_absolute)),
         Fact("err 0~1", numbers(row.max_absolute_normalized)),
         Fact("mean err", shorts(row.mean_error)),
     )
+
+
+def _percent(share: float | None) -> tuple[str, ...]:
+    """Return a share in percent, in ever fewer digits; never with an exponent."""
+    if share is None:
+        return ("-",)
+    if 0 < share < LEAST_SHARE:
+        return (f"<{100 * LEAST_SHARE:g} %",)
+    return tuple(f"{100 * share:.{digits}g} %" for digits in (3, 2))
 
 
 def _decibels(sqnr: float | None) -> tuple[str, ...]:

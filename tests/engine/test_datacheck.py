@@ -75,7 +75,7 @@ def test_counts_copies_and_shared_samples() -> None:
     calibration = samples(a="1", b="2", c="1")
     assert copies(calibration) == ["1 of 3 samples are copies: c of a"]
     assert copies(samples(a="1", b="2")) == []
-    assert shared(calibration, samples(x="2", y="9")) == ["1 of 2 samples of DEBUG_PATH are in it too, which makes their cosines too good: x"]
+    assert shared(calibration, samples(x="2", y="9")) == ["1 of 2 samples of DEBUG_PATH are in it too, so their cosines are too good: x"]
     assert shared(calibration, samples(y="9")) == []
     assert copies([Sample(str(i), (Path("p"),), "k") for i in range(9)]) == [
         "8 of 9 samples are copies: 1 of 0, 2 of 0, 3 of 0, 4 of 0, 5 of 0 and 3 more"
@@ -96,7 +96,7 @@ def test_what_is_odd_is_named_and_remembered(project: Path) -> None:
     expected = [
         "QUANT_DATASET_PATH: 9 samples, 10 to 200 are advised",
         "QUANT_DATASET_PATH: 1 of 9 samples are copies: 3.png of 0.png",
-        "QUANT_DATASET_PATH: 1 of 2 samples of DEBUG_PATH are in it too, which makes their cosines too good: 0.png",
+        "QUANT_DATASET_PATH: 1 of 2 samples of DEBUG_PATH are in it too, so their cosines are too good: 0.png",
         "QUANT_DATASET_PATH: 1 picture is mostly padding: 1.png; choose others",
         "QUANT_DATASET_PATH: 1 picture is mostly black: 2.png; choose others",
     ]

@@ -111,6 +111,14 @@ def test_the_layer_under_the_table(table: Table) -> None:
     ]
 
 
+@pytest.mark.parametrize(("share", "said"), [(7.97e-5, "0.008 %"), (1.2e-7, "<0.001 %"), (0.12345, "12.3 %"), (1.0, "100 %"), (0.0, "0 %")])
+def test_no_share_loses_its_middle_or_has_an_exponent(document: MakeDocument, share: float, said: str) -> None:
+    made = document()
+    rows = tuple(msgspec.structs.replace(row, saturation=share) for row in made.nodes)
+    state = shown(tb.from_document(msgspec.structs.replace(made, nodes=rows), ()), cursor=13)
+    assert f" saturated {said} " in line_text(layer_lines(state, 80, 6, beside=False)[2])
+
+
 def test_a_float_layer_says_why(table: Table) -> None:
     below = [line_text(line) for line in layer_lines(shown(table, cursor=24), 120, 6, beside=False)]
     assert "float Softmax runs in float between a dequantize and a quantize" in below[-1]
