@@ -231,7 +231,15 @@ def _done(state: State, reply: Reply) -> Step:
     state = replace(
         _answered(state), stale=live.wanted, kept=state.table, outputs=document.outputs, soc=document.soc, note=None if note else state.note
     )
-    return state, (ev.RunEnded(ok=True, live=True),)
+    return _entered(state, len(document.recomputed), seconds), (ev.RunEnded(ok=True, live=True),)
+
+
+def _entered(state: State, layers: int, seconds: float) -> State:
+    """Log what came out: what stands above it in the log was said of an older table."""
+    measured = min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
+    told = "" if measured is None else f", output cosine {measured:.5f}"
+    computed = f"{layers} layer{'' if layers == 1 else 's'} computed in {seconds:.2f} s"
+    return logged(state, Note("info", f"the table follows what changed: {computed}{told}"))
 
 
 def _answered(state: State) -> State:

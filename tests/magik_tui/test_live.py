@@ -116,6 +116,13 @@ def test_a_table_that_follows_a_failed_run_ends_the_failure(document: MakeDocume
     assert state.table.rows
 
 
+def test_the_log_parts_what_was_said_of_an_older_table_from_what_comes_after(document: MakeDocument) -> None:
+    state, _ = play(ready(document), wire.Log("the model is converted without quantization", "warning", "plan", 1), bits(12))
+    made = msgspec.structs.replace(document(), outputs=(wire.Output("o", 0.9911),), timing={"run": 0.25})
+    state, _ = play(state, result(state, made))
+    assert state.log[-1].text == "the table follows what changed: 2 layers computed in 0.25 s, output cosine 0.99110"
+
+
 def test_a_whole_run_is_followed_by_the_plan(document: MakeDocument) -> None:
     state, _ = play(ready(document), AutoToggled(), bits(12), AutoToggled())
     state, _ = play(state, result(state, document()))
