@@ -32,6 +32,7 @@ class ByHand:
             only = f"only {count} step{'s' if count > 1 else ''} can be taken back"
             raise UsageError(only if count else "there is no step to take back", where="--undo")
         session = session.undone(self.undo)
+        _refuse_two(self.good, self.suspect, self.untested)
         asked: tuple[tuple[Prior, tuple[str, ...]], ...] = (("untested", self.untested), ("good", self.good), ("suspect", self.suspect))
         for prior, given in asked:
             types, nodes = parted(given, session.problem, f"--{prior}")
@@ -49,6 +50,15 @@ class ByHand:
 
 
 NOTHING = ByHand()
+
+
+def _refuse_two(good: Iterable[str], suspect: Iterable[str], untested: Iterable[str]) -> None:
+    """Raise UsageError for a name that two options hold to be different things."""
+    seen: dict[str, str] = {}
+    for option, names in (("--good", good), ("--suspect", suspect), ("--untested", untested)):
+        for name in names:
+            if seen.setdefault(name, option) != option:
+                raise UsageError(f"{seen[name]} says another thing of {shown(name)}; name it with one of them", where=option)
 
 
 def parted(names: Iterable[str], problem: Problem, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -32,6 +32,11 @@ class _Searched:
         return str(self.keeper.path)
 
     @property
+    def kept(self) -> bool:
+        """Whether that file could be written."""
+        return not self.keeper.trouble
+
+    @property
     def text(self) -> str:
         """What is in that file, or will be."""
         return self.keeper.text(self.session)

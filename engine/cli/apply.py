@@ -20,7 +20,10 @@ def plan_document(
     floats: Sequence[str],
     integers: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the plan that the options ask for, as plain JSON. UsageError for what is no range."""
+    """Return the plan that the options ask for, as plain JSON.
+
+    UsageError for what is no range, and for a layer that is to be both float and integer.
+    """
     nodes: dict[str, dict[str, Any]] = {}
     for name, width in bits:
         nodes.setdefault(name, {})["feature_bits"] = width
@@ -28,6 +31,9 @@ def plan_document(
         nodes.setdefault(name, {})["weight_bits"] = width
     for name, text in ranges:
         nodes.setdefault(name, {}).update(_ends(text))
+    for name in floats:
+        if name in integers:
+            raise UsageError(f"--float and --quantize both name {printable(name, 200)!r}: it is one or the other", where="--quantize")
     for skip, names in ((True, floats), (False, integers)):
         for name in names:
             nodes.setdefault(name, {})["skip"] = skip

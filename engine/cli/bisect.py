@@ -69,7 +69,7 @@ def pause_lines(pause: Pause) -> list[str]:
     lines += [f"note: {text}" for text in contradictions(session)]
     lines.append(f"paused after {counted(len(asked), 'evaluation')}. {stand(pause.question)}")
     lines.append(f"  > next     {described(pause.question, session)}")
-    return [*lines, f"log {printable(pause.log, 300)}"]
+    return [*lines, *_log(pause)]
 
 
 def report_lines(hunt: Hunt, document: dict[str, Any]) -> list[str]:
@@ -77,16 +77,20 @@ def report_lines(hunt: Hunt, document: dict[str, Any]) -> list[str]:
     from engine.bisection.telling import counted
 
     steps = counted(document["evaluations"], "evaluation")
-    log = f"log {printable(hunt.log, 300)}"
     if not document["culprits"]:
         value = "" if document["baseline"] is None else f", {document['metric']} {_figure(hunt, document['baseline'])}"
-        return [f"nothing has to stay in float: the network is good as it is{value} ({steps})", log]
+        return [f"nothing has to stay in float: the network is good as it is{value} ({steps})", *_log(hunt)]
     rows = [("must stay in float", "type", "quantized again", "local error")]
     for culprit in document["culprits"]:
         evidence = culprit["evidence"]
         again = _figure(hunt, evidence["before"]) + ("" if evidence["mark"] == "bad" else f" ({evidence['mark']})")
         rows.append((printable(culprit["name"], 300), culprit["op"], again, f"{evidence['local_error']:.5f}"))
-    return [*_table(rows), *_verdict(hunt, document, steps), *_advice(hunt, document), log]
+    return [*_table(rows), *_verdict(hunt, document, steps), *_advice(hunt, document), *_log(hunt)]
+
+
+def _log(searched: Hunt | Pause) -> list[str]:
+    """Return where the log lies; nothing where it could not be kept, which was said."""
+    return [f"log {printable(searched.log, 300)}"] if searched.kept else []
 
 
 def _figure(hunt: Hunt, value: float | None) -> str:

@@ -113,6 +113,12 @@ def test_a_name_there_is_not(bisect: Bisect, option: str) -> None:
     assert "Conv2D" in bisect(option, "zzzz", *TARGET).errors
 
 
+def test_a_name_is_held_to_be_one_thing(bisect: Bisect) -> None:
+    said = bisect("--good", "Conv2D", "--suspect", "Conv2D", *TARGET)
+    assert said.code == 2
+    assert '--suspect: --good says another thing of "Conv2D"; name it with one of them' in said.errors
+
+
 def test_nothing_is_left_to_mark(bisect: Bisect) -> None:
     bisect("--json", *TARGET)
     said = bisect("--mark", "good", *TARGET)

@@ -141,6 +141,9 @@ def test_a_disk_that_refuses_the_log_does_not_stop_the_search(bisect: Bisect, mo
     said = bisect("--json", *TARGET)
     assert said.code == 0
     assert said.errors.count("the log is not kept") == 1
+    told = bisect("--fresh", *TARGET)
+    assert "must stay in float" in told.out
+    assert "\nlog " not in told.out
     assert said.document["culprits"]
 
 

@@ -61,6 +61,7 @@ def test_a_range_that_acts_otherwise_is_told(
         (("--bits", "c3", "12"), "there is no layer 'c3'"),
         (("--bits", "c2", "9"), "T40 has no 9-bit features"),
         (("--range", "c2", "1"), "expected MIN,MAX"),
+        (("--float", "c2", "--quantize", "c2"), "--float and --quantize both name 'c2': it is one or the other"),
         (("--weight-bits", "c2", "4"), "QUANT_WEIGHT_BIT in magik.cfg says it for all layers"),
     ],
 )
