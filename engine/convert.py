@@ -15,7 +15,7 @@ from typing import Any
 from . import datacheck
 from .analysis.report import Report as Document
 from .analysis.report import to_json
-from .dataset import check_specs
+from .dataset import check_specs, none_readable
 from .errors import DataError
 from .events import Layers, Log, Progress, Report, SampleMeasured
 from .frontends.importer import load
@@ -132,4 +132,4 @@ def _measure(
         report(SampleMeasured(result.sample.name, done, cells(result)))
         yield result
     if samples and len(failures) == len(samples):
-        raise DataError(f"none of the {len(samples)} debug samples is readable; the first one: {failures[0]}")
+        raise DataError(none_readable(len(samples), "debug", failures[0]))

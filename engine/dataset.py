@@ -148,8 +148,15 @@ def iter_samples(
     if not tried:
         raise DataError("no samples, expected at least one")
     if len(failures) == tried:
-        count = "the sample" if tried == 1 else f"each of the {tried} samples"
-        raise DataError(f"{count} is unreadable; the first one: {failures[0]}")
+        said = "the sample is unreadable" if tried == 1 else f"each of the {tried} samples is unreadable; the first one"
+        raise DataError(f"{said}: {failures[0]}")
+
+
+def none_readable(count: int, what: str, first: object) -> str:
+    """Return the message that of `count` samples of a kind none can be read; `first` says why the first of them cannot."""
+    if count == 1:
+        return f"the only {what} sample is not readable: {first}"
+    return f"none of the {count} {what} samples is readable; the first one: {first}"
 
 
 def _tell_of_unclaimed(sample: Sample, specs: Sequence[InputSpec], report: Report) -> None:

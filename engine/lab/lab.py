@@ -20,6 +20,7 @@ from ..analysis.report import Report as Document
 from ..analysis.report import to_json
 from ..analysis.scoring import Score, Unit
 from ..config import Config
+from ..dataset import none_readable
 from ..errors import DataError, UsageError, nearest
 from ..events import Layers, Log, Progress, Report, SampleMeasured
 from ..ir import Graph
@@ -215,7 +216,7 @@ class Lab:
                 self.report(SampleMeasured(debug[index].name, index, cells(found[0])))
             yield found
         if debug and len(failures) == len(debug):
-            raise DataError(f"none of the {len(debug)} debug samples is readable; the first one: {failures[0]}")
+            raise DataError(none_readable(len(debug), "debug", failures[0]))
 
     @property
     def shared(self) -> frozenset[str]:

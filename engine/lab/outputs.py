@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..dataset import none_readable
 from ..errors import DataError
 from ..numerics import Array
 from ..plan import Plan
@@ -45,7 +46,7 @@ def outputs(lab: Lab, plan: Plan) -> Iterator[Outputs]:
             {name: _in_model_layout(real[name]) for name in names if name in real},
         )
     if failures and len(failures) == len(lab.samples):
-        raise DataError(f"none of the {len(failures)} debug samples is readable; the first one: {failures[0]}")
+        raise DataError(none_readable(len(failures), "debug", failures[0]))
 
 
 def _in_model_layout(value: Array) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..calibrate.methods import FEATURE_METHODS, default_feature_method
 from ..calibrate.observe import Observation, Observer
-from ..dataset import InputSpec, Loaded, Sample, read_sample
+from ..dataset import InputSpec, Loaded, Sample, none_readable, read_sample
 from ..errors import DataError, WorkError
 from ..events import Log, Progress, Report
 from ..ir import digest
@@ -100,7 +100,7 @@ def observe(
         failures += chunk.failures
         read += chunk.samples
     if not read:
-        raise DataError(f"none of the {len(samples)} calibration samples is readable; the first one: {failures[0] if failures else 'none'}")
+        raise DataError(none_readable(len(samples), "calibration", failures[0] if failures else "none"))
     return {t: o.result() for t, o in total.items()}
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..dataset import Sample, read_sample
+from ..dataset import Sample, none_readable, read_sample
 from ..errors import DataError
 from ..events import Log, Report
 from ..fake import fake_graph, on_levels, weight_step, with_fake_weights
@@ -164,7 +164,7 @@ def _load(graph: QGraph, inputs: Inputs, layers: Mapping[str, int], samples: Seq
             continue
         fed.append({t.removeprefix(PIXELS): v for t, v in feeds.items()})
     if not fed:
-        raise DataError(f"none of the {len(chosen)} correction samples is readable; the first one: {failures[0]}")
+        raise DataError(none_readable(len(chosen), "correction", failures[0]))
     return fed
 
 

@@ -140,7 +140,7 @@ def test_a_sample_that_cannot_be_read_is_told_each_time_and_left_out(samples: li
 
 
 def test_when_none_can_be_read_the_first_is_named(samples: list[Sample]) -> None:
-    with pytest.raises(DataError, match=r"none of the 1 calibration samples is readable; the first one: .*x\.bin"):
+    with pytest.raises(DataError, match=r"the only calibration sample is not readable: .*x\.bin"):
         seen(samples[4:5], Store(None))
 
 
