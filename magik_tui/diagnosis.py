@@ -19,9 +19,10 @@ VERDICTS: dict[str, Role] = {"healthy": "good", "doubtful": "warn", "unhealthy":
 TOPIC = 21  # cells of a finding's name
 HEADS = {
     "found": "what was found  (x at fault, ! suspect, + helps, . fine, ? cannot be told)",
-    "operators": "operators to blame, with the outputs' cosine once one alone is quantized again",
+    "operators": "operators to blame",
     "samples": "samples to look at",
 }
+AGAIN = ", with the outputs' cosine once one alone is quantized again"
 TITLE = 24  # cells that the title of a fix has at least
 FULL = 3  # lines over the rows, where there is room
 Column = tuple[str, int]
@@ -62,7 +63,8 @@ def _line_of(mine: Diagnosis, entry: Entry, width: int, *, here: bool) -> Line:
     if isinstance(value, Fix):
         return _fix_line(mine, value, width, role, at)
     if isinstance(value, Operator):
-        figures = f"{fixed(value.again):>9}  local error {fixed(value.local_error)}  {clean(value.op)}"
+        again = f"{fixed(value.again):>9}" if _measured(mine) else ""
+        figures = f"{again}  local error {fixed(value.local_error)}  {clean(value.op)}"
         room = max(8, width - len(figures) - 4)
         return ((f"{at}x ", "bad"), (fit(value.name, room), role), (_cell(figures, width - room - 3), role))
     if isinstance(value, Sample):
@@ -77,6 +79,11 @@ def _line_of(mine: Diagnosis, entry: Entry, width: int, *, here: bool) -> Line:
     return ((_cell(f"{at}{entry.text}", width), role),)
 
 
+def _measured(mine: Diagnosis) -> bool:
+    """Tell whether the outputs were measured with any one operator quantized again."""
+    return mine.found is not None and any(each.again is not None for each in mine.found.operators.culprits)
+
+
 def _cell(text: str, width: int) -> str:
     """Return the beginning of a text in exactly `width` cells."""
     return fit(cut(text, max(0, width)), max(0, width))
@@ -84,7 +91,8 @@ def _cell(text: str, width: int) -> str:
 
 def _head_line(mine: Diagnosis, entry: Entry, width: int) -> Line:
     if entry.text != "fixes":
-        return ((_cell(HEADS[entry.text], width), "head"),)
+        again = AGAIN if entry.text == "operators" and _measured(mine) else ""
+        return ((_cell(HEADS[entry.text] + again, width), "head"),)
     if mine.found is None or not mine.found.fixes:
         return ((_cell(f"fixes: {NONE}", width), "head"),)
     wanted = mine.found.cause != "none" or mine.found.hint
@@ -108,20 +116,23 @@ def _fix_line(mine: Diagnosis, fix: Fix, width: int, role: Role, at: str) -> Lin
     room = max(0, width - 4 - sum(size for _, size in shown))
     figures = "".join(fit(cells[name], size, right=True) for name, size in shown if name)
     said = "".join(fit(cells[name], size, right=True) for name, size in shown if not name)
-    good: Role = "good" if fix.heals else "warn" if fix.caution else "text"
+    good: Role = "warn" if fix.caution else "good" if fix.heals or fix.restores else "text"
     return ((f"{at}{fix.rank:<2} ", "strong"), (_cell(fix.title, room), role), (figures, role), (said, good))
 
 
 def price(cost: Cost) -> str:
     """Return the cost of features and weights together, relative to 8 bits everywhere."""
-    return "-" if cost.features is None else f"x{cost.features * (1.0 if cost.weights is None else cost.weights):.2f}"
+    if cost.features is None:
+        return "-"
+    value = cost.features * (1.0 if cost.weights is None else cost.weights)
+    return f"x{value:.2f}" if value == 1 or abs(value - 1) >= 0.005 else f"x{value:.3f}"  # told from 1, where it is not
 
 
 def word(mine: Diagnosis, fix: Fix) -> str:
     """Return what is to be known of a fix before all."""
     if mine.applied == fix.rank and mine.before:
         return "written"
-    return "heals" if fix.heals else "with caution" if fix.caution else "helps"
+    return "with caution" if fix.caution else "heals" if fix.heals else "good outputs" if fix.restores else "helps"
 
 
 def wrapped(text: str, width: int, most: int, role: Role) -> tuple[Line, ...]:
@@ -166,7 +177,7 @@ def _opened_lines(mine: Diagnosis, fix: Fix, width: int, most: int) -> tuple[Lin
     figures += [f"{fix.noise_left:.0%} of the noise left"] if fix.noise_left is not None else []
     figures += [f"better on {fix.better} of {fix.samples} samples", f"cost {price(fix.cost)}"]
     figures += [f"{fix.cost.floats:.0%} in float"] if fix.cost.floats else []
-    figures += ["heals"] if fix.heals else []
+    figures += ["heals"] if fix.heals else ["good outputs"] if fix.restores else []
     if mine.applied == fix.rank:
         do = "Written; u takes it back, Backspace goes back to the list."
     elif fix.written:

@@ -60,7 +60,8 @@ def diagnose(lab: Lab) -> Diagnosis:
     trials += sets.trials
     with bench.timed("operators"):
         found = culprits(lab, figures)
-    trials += remedies(bench, found, max(legal(lab, "feature")))
+    for each in found:
+        trials += remedies(bench, each, max(legal(lab, "feature")))
     trials += _more(bench, trials, max(legal(lab, "feature")))
     poor = poor_samples(figures)
     candidates = (
@@ -72,7 +73,7 @@ def diagnose(lab: Lab) -> Diagnosis:
         tried("methods", ("method",), trials, ("another method helps", "another method does not help")),
         tried("corrections", ("correction",), trials, ("correcting helps", "correcting does not help")),
         *sets.findings,
-        operators(found),
+        operators(found[0]),
         debug_samples(figures, poor, odd),
     )
     lab.report(Progress(STAGE, 1, 1))
@@ -80,17 +81,31 @@ def diagnose(lab: Lab) -> Diagnosis:
     bits = (lab.config.quant_feature_bit, lab.config.quant_weight_bit)
     left = (*untried, *sets.untried, *bench.failures)
     return Diagnosis(
-        *(str(lab.job.model), lab.config.soc, figures, bench.cost, findings, tuple(trials), side, bits, found, left),
+        *(str(lab.job.model), lab.config.soc, figures, bench.cost, findings, tuple(trials), side, bits, found[0], left),
         *(wrong, odd, tuple(poor), tuple(document["warnings"]), {**bench.seconds, "all": time.perf_counter() - start}),
     )
 
 
 def _more(bench: Bench, trials: list[Trial], widest: int) -> list[Trial]:
-    """Try what follows from the trials: where width heals, as few operators as heal with it; where nothing does, all that helps at once."""
+    """Try what follows from the trials: where width heals, as few operators as heal with it; where nothing does, all that helps at once.
+
+    Where width does no more than take half of the noise, as few operators as do that with it.
+    """
     if any(t.heals and t.change.kind == "width" for t in trials):
-        return [] if any(t.heals and t.change.bits for t in trials) else mixed(bench, widest)
+        return [] if any(t.heals and t.change.bits for t in trials) else mixed(bench, widest, _heals)
+    few: list[Trial] = []
+    if any(t.halves and t.change.kind == "width" for t in trials) and not any(t.halves and t.change.bits for t in trials):
+        few = mixed(bench, widest, _halves)
     both = None if verdict(bench.figures) == "healthy" or any(t.heals for t in trials) else together(trials)
-    return bench.settings(both) if both is not None else []
+    return few + (bench.settings(both) if both is not None else [])
+
+
+def _heals(trial: Trial) -> bool:
+    return trial.heals
+
+
+def _halves(trial: Trial) -> bool:
+    return trial.halves
 
 
 def _real(lab: Lab) -> Lab:

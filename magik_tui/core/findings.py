@@ -50,6 +50,7 @@ class Fix(msgspec.Struct, frozen=True):
     better: int = 0
     samples: int = 0
     heals: bool = False
+    restores: bool = False
     before: Figures = Figures()
     after: Figures = Figures()
     cost: Cost = Cost()

@@ -1,7 +1,7 @@
 """What a measured network costs on its chip, relative to 8 bits everywhere.
 
-Features cost what `analysis.costs` says of their widths, weights the same by theirs. A profile has no price for float: the
-share of the work that is in float stands beside.
+Features cost what `analysis.costs` says of their widths, weights the same by theirs. A profile has no price for float: it is charged
+like the widest width, which is the least it can cost, and the share of the work that is in float stands beside.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from ...socs import Profile
 from ..costs import work
 from ..scoring import Unit
 
+LITTLE = 0.05
+"""Up to this share of the work may be in float at the price of the widest width; more of it is dearer than any width."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -24,9 +27,14 @@ class Cost:
     floats: float
 
     @property
-    def order(self) -> tuple[bool, float]:
-        """What costs are compared by: any work that has to be in float is dearer than any width."""
-        return self.floats > 0, (self.features or 1.0) * (self.weights or 1.0)
+    def order(self) -> tuple[bool, float, float]:
+        """What costs are compared by: much work in float is dearer than any width, a little of it than as much at the widest one."""
+        return self.floats > LITTLE, self.amount, self.floats
+
+    @property
+    def amount(self) -> float:
+        """Features and weights in one number, 1 for 8 bits everywhere and where the chip is not known."""
+        return (self.features or 1.0) * (self.weights or 1.0)
 
 
 def cost_of(document: Mapping[str, Any], units: Sequence[Unit], chip: Profile | None) -> Cost:
@@ -37,7 +45,9 @@ def cost_of(document: Mapping[str, Any], units: Sequence[Unit], chip: Profile | 
     floats = sum(amount for amount, row in table if not row["quantized"]) / whole if whole else 0.0
     if chip is None:
         return Cost(None, None, floats)
-    features = [(amount, chip.feature_bits.get(row["feature_bits"])) for amount, row in table if row["feature_bits"]]
+    widest = max(chip.feature_bits.values())
+    priced = [(amount, row) for amount, row in table if row["feature_bits"] or not row["quantized"]]
+    features = [(amount, chip.feature_bits.get(row["feature_bits"]) if row["quantized"] else widest) for amount, row in priced]
     weights = [(amount, chip.weight_bits.get(row["weight_bits"])) for amount, row in table if row["weight_bits"]]
     return Cost(_average(features), _average(weights), floats)
 

@@ -38,6 +38,7 @@ class Culprits:
     """The operators found: with them in float the outputs reach `target`, `healed` is what they have then.
 
     `minimal`: without any one of them the target is missed. `evaluations` counts judged networks. `reason` says why there are none.
+    `more` is a higher target that was sought first, and `crowd` the number of operators that it takes; 0 where no part of them was enough.
     """
 
     target: float
@@ -47,6 +48,8 @@ class Culprits:
     minimal: bool = False
     evaluations: int = 0
     reason: str = ""
+    more: float | None = None
+    crowd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +146,9 @@ class Diagnosis:
             claim += " ({because})"
         fixes = [f for f in self.fixes if not (self.hinted and f.change.kind == "preprocessing")]
         if fixes and cause != "none":
-            numbers |= {"title": fixes[0].change.title, **gained(fixes[0])}
-            mends = "heals it" if fixes[0].heals else "comes first" if cause == "preprocessing" else "helps most"
-            claim += f". {{title}} {mends}: outputs {{before:.5f}} -> {{after:.5f}}"
+            first = fixes[0]
+            numbers |= {"title": first.change.title, "rank": self.fixes.index(first) + 1, **gained(first)}
+            claim += f". Fix {{rank}}, {{title}}, {_mends(first, cause)}: outputs {{before:.5f}} -> {{after:.5f}}"
         return Finding("headline", "fine" if cause == "none" else "bad", claim, numbers)
 
 
@@ -183,7 +186,17 @@ def operators(found: Culprits) -> Finding:
     words = "{count} of {operators} operators in float bring the outputs to {healed:.5f}"
     words += ", and none of them can be left out" if found.minimal else ", the smallest such set seen"
     words += " for {target:.5f} ({evaluations} networks judged); first of all {worst}"
+    if found.more is not None:
+        numbers |= {"more": found.more, "crowd": found.crowd}
+        words += "; for {more:.5f} " + ("it takes {crowd}" if found.crowd else "no part of the operators was enough")
     return Finding("operators", "bad", words, numbers)
+
+
+def _mends(fix: Trial, cause: Cause) -> str:
+    """Return what the first fix does, in words."""
+    if cause == "preprocessing":
+        return "comes first"
+    return "heals it" if fix.heals else "makes the outputs good" if fix.restores else "helps most"
 
 
 def _worst(members: Sequence[Culprit]) -> str:

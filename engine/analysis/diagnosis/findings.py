@@ -50,8 +50,8 @@ def health(figures: Figures) -> Finding:
         "worst_cosine": figures.worst_cosine,
     }
     words = (
-        "outputs {output:.5f} (worst sample {lowest:.5f}), mean over {layers} integer layers {mean:.5f}; {below_99} below 0.99, "
-        "{below_98} below 0.98; the worst is {worst} with {worst_cosine:.5f}"
+        "outputs {output:.5f} (worst sample {lowest:.5f}), mean over {layers} integer layers {mean:.5f}; {below_99} of them below 0.99, "
+        "{below_98} below 0.98 (by the mean over the samples); the worst is {worst} with {worst_cosine:.5f}"
     )
     if figures.drop and figures.drop != figures.worst:
         numbers |= {"drop": figures.drop, "drop_cosine": figures.drop_cosine}

@@ -127,7 +127,8 @@ def faulty(faults: Mapping[str, str], count: int, without: Trial | None) -> Find
     for place, kind in enumerate(kinds):
         numbers[f"kind{place}"] = sum(v == kind for v in faults.values())
     if not faults:
-        return Finding("calibration_pictures", "fine", "none of {count} calibration samples is mostly padding, black or grey", numbers)
+        what = "the one calibration sample is not" if count == 1 else "none of {count} calibration samples is"
+        return Finding("calibration_pictures", "fine", f"{what} mostly padding, black or grey", numbers)
     listed = ", ".join(f"{{kind{place}}} {kind}" for place, kind in enumerate(kinds))
     words = "{faulty} of {count} calibration pictures teach little: " + listed
     if without is None:

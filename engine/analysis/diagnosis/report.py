@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...jsontext import printable
@@ -33,6 +33,7 @@ def text_lines(document: Document) -> list[str]:
     fixes = document["fixes"]
     lines += ["", _heading(document)]
     lines += _table([("", *COLUMNS), *((f"{fix['rank']}", *_row(fix)) for fix in fixes)]) if fixes else []
+    lines += _wrapped(_legend(fixes), "   ") if _legend(fixes) else []
     for fix in fixes:
         lines += ["", f"{fix['rank']}. {_safe(fix['title'])}", *(f"   {line}" for line in recipe(fix))]
     return lines
@@ -52,6 +53,7 @@ def markdown(document: Document, name: str) -> str:
     if fixes:
         lines += [f"| | {' | '.join(COLUMNS)} |", "| --- " * (len(COLUMNS) + 1) + "|"]
         lines += [f"| {fix['rank']} | {' | '.join(map(_md, _row(fix)))} |" for fix in fixes]
+        lines += ["", _sentence(_legend(fixes))] if _legend(fixes) else []
     for fix in fixes:
         lines += ["", f"{fix['rank']}. {_md(fix['title'])}", "", *_fenced(recipe(fix))]
     return "\n".join(lines) + "\n"
@@ -70,8 +72,21 @@ def _row(fix: Document) -> tuple[str, ...]:
         f"{fix['better']} of {fix['samples']}",
         _price(fix["cost"]),
         f"{fix['cost']['floats']:.0%}",
-        "heals" if fix["heals"] else "with caution" if fix["caution"] else "",
+        "with caution" if fix["caution"] else "heals" if fix["heals"] else "good outputs" if fix["restores"] else "",
     )
+
+
+def _legend(fixes: Sequence[Document]) -> str:
+    """Return what the words and figures of the table mean, as far as they are in it."""
+    said = [
+        "heals: all layers within the guide's thresholds" if any(f["heals"] for f in fixes) else "",
+        "good outputs: the outputs alone, with at most a quarter of the noise"
+        if any(f["restores"] and not f["heals"] for f in fixes)
+        else "",
+        "work in float is charged like the widest width, the least it can cost" if any(f["cost"]["floats"] for f in fixes) else "",
+    ]
+    text = "; ".join(filter(None, said))
+    return f"({text})" if text else ""
 
 
 def _price(cost: Document) -> str:
@@ -79,7 +94,12 @@ def _price(cost: Document) -> str:
     if cost["features"] is None:
         return "-"
     weights = cost["weights"]
-    return f"x{cost['features']:.2f}" + (f", weights x{weights:.2f}" if weights is not None and weights != 1 else "")
+    return times(cost["features"]) + (f", weights {times(weights)}" if weights is not None and weights != 1 else "")
+
+
+def times(value: float) -> str:
+    """Return a relative cost with as many digits as tell it from 1."""
+    return f"x{value:.2f}" if value == 1 or abs(value - 1) >= 0.005 else f"x{value:.4f}"
 
 
 def recipe(fix: Document) -> Iterator[str]:
@@ -117,7 +137,7 @@ def _overview(document: Document, baseline: Document) -> Iterator[tuple[str, str
     yield "verdict", document["verdict"]
     yield "cosine of the outputs, mean and worst sample", f"{_cosine(baseline['cosine_avg'])}, {_cosine(baseline['cosine_min'])}"
     yield "mean over integer layers", f"{_cosine(baseline['mean'])} of {baseline['layers']}"
-    yield "layers below 0.99, below 0.98", f"{baseline['below_99']}, {baseline['below_98']}"
+    yield "layers below 0.99, below 0.98, by the mean over the samples", f"{baseline['below_99']}, {baseline['below_98']}"
     yield "worst layer", f"{baseline['worst']} {_cosine(baseline['worst_cosine'])}"
     yield "debug samples", str(len(document["debug_samples"]))
 

@@ -7,11 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .costs import Cost
-from .figures import Figures, verdict
+from .costs import LITTLE, Cost
+from .figures import HEALTHY, Figures, verdict
 
 QUIET = 0.9
 """A change helps when it leaves at most this part of the noise at the outputs: what is less may be chance."""
+
+QUARTER = 0.25
+"""What is left of the noise where a change makes good outputs."""
+
+HALF = 0.5
+"""What is left of the noise at most where a change nearly heals; one that leaves more heals nothing, whatever threshold it passes."""
 
 Kind = Literal["preprocessing", "width", "method", "correction", "samples", "operators", "together"]
 
@@ -76,19 +82,37 @@ class Trial:
 
     @property
     def heals(self) -> bool:
-        """Whether the network is healthy with it, and was not before."""
-        return verdict(self.after) == "healthy" != verdict(self.before)
+        """Whether the network is healthy with it, was not before, and half of the noise is gone."""
+        return verdict(self.after) == "healthy" != verdict(self.before) and self.halves
+
+    @property
+    def halves(self) -> bool:
+        """Whether half of the noise at the outputs is gone, on most samples."""
+        return self.helps and self.noise_left <= HALF
+
+    @property
+    def restores(self) -> bool:
+        """Whether the outputs are good with it, whatever layers in the middle have."""
+        return self.helps and self.noise_left <= QUARTER and (self.after.cosine_avg or 0.0) >= HEALTHY
+
+    @property
+    def dear(self) -> bool:
+        """Whether it puts much of the work in float."""
+        return self.cost.floats - self.cost_before.floats > LITTLE
 
 
 def ranked(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trials that help, the most advisable first.
 
-    Another preprocessing comes before all, as far as there is evidence or a hint that the present one is wrong. Then what heals, the
-    cheapest first; then the rest by what it gains; last what is to be taken with caution. What another one of the same kind does better,
-    at no higher cost, is left out.
+    Another preprocessing comes before all, as far as there is evidence or a hint that the present one is wrong. Then what heals or, where
+    nothing does, makes good outputs, or better ones for less than something that heals: the cheapest first. Then what takes half of the
+    noise, by what is left of it times the cost; what is good with much of the work in float; the rest; last what is to be taken with
+    caution. What another one of the same kind does better, at no higher cost, is left out.
     """
     found = [t for t in trials if t.helps or t.change.kind == "preprocessing"]
-    return sorted((t for t in found if not any(_outdone(t, other) for other in found)), key=_order)
+    kept = [t for t in found if not any(_outdone(t, other) for other in found)]
+    healing = [t for t in kept if t.heals and not t.change.caution and not t.dear]
+    return sorted(kept, key=lambda trial: _order(trial, healing))
 
 
 def _outdone(trial: Trial, other: Trial) -> bool:
@@ -101,11 +125,12 @@ def _outdone(trial: Trial, other: Trial) -> bool:
     return no_dearer and other.change.kind == trial.change.kind and other.noise_left < trial.noise_left
 
 
-def _order(trial: Trial) -> tuple[Any, ...]:
-    heals = trial.heals
-    cost = trial.cost.order if heals else ()
-    fed = trial.change.kind == "preprocessing"
-    return not fed, bool(trial.change.caution), not heals, cost, trial.noise_left
+def _order(trial: Trial, healing: Sequence[Trial]) -> tuple[Any, ...]:
+    better = not healing or any(trial.cost.order <= h.cost.order and trial.noise_left <= h.noise_left for h in healing)
+    enough = trial.heals or (trial.restores and (better or trial.dear))
+    step = (2 if trial.dear else 0) if enough else 1 if trial.halves and not trial.dear else 3
+    worth = trial.cost.order if enough else (trial.dear, trial.noise_left * trial.cost.amount)
+    return trial.change.kind != "preprocessing", bool(trial.change.caution), step, worth, trial.noise_left
 
 
 def together(trials: Sequence[Trial]) -> Change | None:

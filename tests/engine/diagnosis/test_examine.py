@@ -137,6 +137,23 @@ def test_a_loud_channel_is_found_in_its_operator(root: Path, diagnose: Diagnose)
     assert document["operators"]["healed"] >= document["operators"]["target"]
 
 
+def test_where_the_whole_is_not_found_the_few_that_take_half_of_the_noise_are(
+    root: Path, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.diagnosis.culprits.BUDGET", 0)
+    (root / "net.onnx").write_bytes(fitted.model(gain=800.0))
+    said = diagnose()
+    found, baseline = said.document["operators"], said.document["baseline"]
+    assert (found["more"], found["crowd"]) == (0.99, 0)
+    assert baseline["cosine_avg"] < found["target"] < 0.99
+    assert found["healed"] >= found["target"]
+    assert "r0" in {c["name"] for c in found["culprits"]}
+    floats = next(t for t in said.document["trials"] if "QUANT_NODE_SKIP" in t["config"])
+    assert floats["config"]["QUANT_NODE_SKIP"] == [c["name"] for c in found["culprits"]]
+    assert floats["cost"]["features"] > 1
+    assert floats["noise_left"] <= 0.5
+
+
 @pytest.mark.parametrize("setting", ["QUANT_FEATURE_BIT=4", "QUANT_WEIGHT_BIT=3", "MEAN=0"])
 def test_every_fix_does_what_it_says(setting: str, root: Path, tmp_path: Path, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines of each fix, written where they belong, give the figures it promises in a conversion of its own."""

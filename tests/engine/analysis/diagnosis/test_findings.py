@@ -99,3 +99,8 @@ def test_wrong_keys_are_said_with_their_values() -> None:
 def test_it_says_that_colours_cannot_be_told() -> None:
     assert "cannot tell RGB from BGR" in preprocessing(Judged("fits", 0.08, FED, 0.08, 1.0, 0.09), FED, 12).claim
     assert "cannot tell" not in preprocessing(Judged("fits", 0.08, FED, 0.08, 1.0, 2.0), FED, 12).claim
+
+
+def test_one_calibration_sample_is_not_none_of_one() -> None:
+    assert faulty({}, 1, None).claim == "the one calibration sample is not mostly padding, black or grey"
+    assert faulty({}, 40, None).claim == "none of 40 calibration samples is mostly padding, black or grey"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.analysis.diagnosis.costs import Cost
-from engine.analysis.diagnosis.diagnosis import Culprit, Culprits, Diagnosis
+from engine.analysis.diagnosis.diagnosis import Culprit, Culprits, Diagnosis, operators
 from engine.analysis.diagnosis.document import document_of
 from engine.analysis.diagnosis.findings import Finding, Side
 from engine.analysis.diagnosis.report import markdown, text_lines
@@ -58,6 +59,23 @@ def test_the_cause_that_is_named_first(cause: str) -> None:
     assert document_of(found)["cause"] == cause
 
 
+def test_a_few_operators_stand_before_the_crowd_that_more_takes() -> None:
+    few = Culprits(0.985, 0.986, 10, (Culprit("x", "Conv2D", 0.1, 0.97),), True, 70, more=0.99, crowd=6)
+    assert operators(few).claim.endswith("for 0.98500 (70 networks judged); first of all x; for 0.99000 it takes 6")
+    assert operators(replace(few, crowd=0)).claim.endswith("for 0.99000 no part of the operators was enough")
+    assert document_of(diagnosis(culprits=few))["operators"]["crowd"] == 6
+
+
+def test_words_and_costs_of_the_fixes_are_explained_where_they_stand() -> None:
+    floats = Change("operators", "1 operator in float", {"QUANT_NODE_SKIP": ["x"]})
+    trials = (trial(floats, 0.97, 0.999, healed=0.97, floats=0.001, features=1.001), trial(WIDE, 0.97, 0.999, features=2.0))
+    text = " ".join(" ".join(text_lines(document_of(diagnosis(trials=trials)))).split())
+    assert "x1.0010 0% good outputs" in text
+    assert "(heals: all layers within the guide's thresholds; good outputs: the outputs alone" in text
+    assert "charged like the widest width, the least it can cost)" in text
+    assert "heals:" not in " ".join(text_lines(document_of(diagnosis())))
+
+
 def test_many_operators_are_no_few() -> None:
     members = tuple(Culprit(f"x{i}", "Conv2D", 0.1, 0.97) for i in range(6))
     assert diagnosis(culprits=Culprits(0.99, 0.995, 10, members, True, 5)).cause == "activations"
@@ -69,13 +87,13 @@ def test_a_hint_is_said_first_and_is_no_cause() -> None:
     claim = found.headline().claim
     assert found.cause == "activations"
     assert claim.startswith("NORMAL is likely missing")
-    assert "features of 12 bits heals it" in claim
+    assert "Fix 2, features of 12 bits, heals it" in claim
     assert document_of(found)["fixes"][0]["title"] == "NORMAL 255"
 
 
 def test_the_first_fix_is_in_the_headline() -> None:
     found = diagnosis(trials=(trial(WIDE, 0.97, 0.999),)).headline()
-    assert found.claim.endswith("features of 12 bits heals it: outputs 0.97000 -> 0.99900")
+    assert found.claim.endswith(". Fix 1, features of 12 bits, heals it: outputs 0.97000 -> 0.99900")
 
 
 def whole() -> Diagnosis:

@@ -50,6 +50,28 @@ def test_what_heals_comes_first_and_the_cheapest_of_that() -> None:
     assert ranked([mse, floats, wide, few]) == [few, wide, floats, mse]
 
 
+def test_good_outputs_for_less_come_before_what_heals() -> None:
+    six, five = trial(FEW, 0.98, 0.997, features=1.23), trial(FEW, 0.98, 0.998, features=1.16, healed=0.97)
+    assert (six.heals, five.heals, five.restores) == (True, False, True)
+    assert ranked([six, five]) == [five, six]
+    whole = trial(WIDE, 0.98, 0.9999, features=2.0)
+    assert ranked([whole, five]) == [whole, five] == ranked([five, whole])  # it heals, and the outputs are better
+
+
+def test_much_in_float_comes_after_cheaper_ones_that_nearly_heal() -> None:
+    crowd = trial(FLOAT, 0.99, 0.9985, healed=0.97, features=1.74, floats=0.74)
+    two = trial(Change("operators", "two", {"QUANT_NODE_SKIP": ["x", "y"]}), 0.99, 0.997, healed=0.97, features=1.01, floats=0.01)
+    wide, mse = trial(WIDE, 0.99, 0.9965, healed=0.97, features=2.0), trial(MSE, 0.99, 0.994, healed=0.97)
+    assert (crowd.restores, two.restores, two.halves, mse.halves) == (True, False, True, False)
+    assert ranked([crowd, mse, wide, two]) == [two, wide, crowd, mse]
+
+
+def test_a_fix_that_leaves_most_of_the_noise_heals_nothing() -> None:
+    over = trial(MSE, 0.9882, 0.9902)
+    assert over.helps
+    assert not over.heals
+
+
 def test_what_the_network_is_fed_comes_before_all() -> None:
     wide = trial(WIDE, 0.98, 0.9999, features=2.0)
     fed, hint = trial(FED, 0.98, 0.97), trial(HINT, 0.98, 0.97)
