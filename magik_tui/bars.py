@@ -90,14 +90,17 @@ def hints(state: State, pane: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def status_line(state: State, width: int, keys: Sequence[tuple[str, str]]) -> Line:
-    """Return the row at the bottom: the run at the left, the keys at the right; the run says less where they need the room."""
-    right = tuple(run for key, what in keys for run in _hint(key, what))
+    """Return the row at the bottom: the run at the left, the keys at the right; the run says less where they need the room.
+
+    Where that is not enough the last key goes (to quit), then those before the one that is the last then (for help).
+    """
+    shown = [_hint(key, what) for key, what in keys]
     ways: list[Line] = [((" ", "text"), *_switch(state), *way) for way in _status(state)]
-    room = width - line_width(right)
+    room = width - sum(map(line_width, shown))
     left = next((way for way in ways if line_width(way) <= room), ways[-1])
-    while right and line_width(left) + line_width(right) > width:
-        right = right[:-2]
-    return justified(left, right, width)
+    while shown and line_width(left) + sum(map(line_width, shown)) > width:
+        shown.pop(-1 if len(shown) == len(keys) else max(0, len(shown) - 2))
+    return justified(left, tuple(run for hint in shown for run in hint), width)
 
 
 def _switch(state: State) -> Line:

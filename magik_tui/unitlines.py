@@ -174,7 +174,8 @@ def head_lines(state: State, width: int) -> tuple[Line, ...]:
     first = next((said for way in ways if len(said := said_cost + "".join(way)) <= width), said_cost)
     measured = min((o.cosine_avg for o in state.outputs if o.cosine_avg is not None), default=None)
     older = " (older than the plan)" if state.stale else ""
-    ran = f"  {live.recomputed} layers computed in {live.seconds:.2f} s" if live.recomputed is not None and not state.stale else ""
+    layers = f"{live.recomputed} layer{'' if live.recomputed == 1 else 's'}"
+    ran = f"  {layers} computed in {live.seconds:.2f} s" if live.recomputed is not None and not state.stale else ""
     figures = f"cosine predicted {fixed(predicted(state))}  measured {fixed(measured)}{older}"
     second = next((said for said in (f"output {figures}{ran}", f"{figures}{ran}") if len(said) <= width), f"output {figures}")
     return ((fit(first, width), "strong"),), ((fit(second, width), "text"),)

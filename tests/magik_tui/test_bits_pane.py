@@ -42,7 +42,7 @@ def test_a_raised_width_runs_at_once_and_is_undone(watched: Any) -> None:
         await pilot.pause()
         text = "\n".join(app.text())
         assert "measured 0.99210" in text
-        assert "1 layers computed in 0.05 s" in text
+        assert "1 layer computed in 0.05 s" in text
         await pilot.press("u")
         state = await app.until(lambda s: not s.of(Live).plan and not s.stale)
         assert state.table.rows[1].feature_bits == 8

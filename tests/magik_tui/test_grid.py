@@ -239,3 +239,10 @@ def test_a_table_without_a_measure_counts_no_bad_layers() -> None:
     table = tb.from_layers(wire.Layers((wire.Row("a", quantized=False), wire.Row("b", quantized=False))))
     said = line_text(status_line(State("p", phase="done", table=table), 80, ()))
     assert "done 2 layers, none measured in 0s" in said
+
+
+def test_of_keys_that_have_no_room_the_help_goes_last(table: Table) -> None:
+    keys = (("+", "raise"), ("-", "lower"), ("/", "filter"), ("?", "help"), ("q", "quit"))
+    said = [line_text(status_line(shown(table), width, keys)).split("0s")[-1].split() for width in (80, 44, 30)]
+    assert [each[-2:] for each in said] == [["q", "quit"], ["?", "help"], ["?", "help"]]
+    assert said[1][:2] == ["+", "raise"]
