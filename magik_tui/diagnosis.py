@@ -23,6 +23,8 @@ HEADS = {
     "samples": "samples to look at",
 }
 AGAIN = ", with the outputs' cosine once one alone is quantized again"
+WRITTEN = "written"
+MUCH = 0.05  # of the work in float is said in place of what a fix does, where that has no column
 TITLE = 24  # cells that the title of a fix has at least
 FULL = 3  # lines over the rows, where there is room
 Column = tuple[str, int]
@@ -113,10 +115,12 @@ def _fix_line(mine: Diagnosis, fix: Fix, width: int, role: Role, at: str) -> Lin
         "": word(mine, fix),
     }
     shown = columns(width)
+    much = fix.cost.floats >= MUCH and "in float" not in dict(shown) and cells[""] != WRITTEN
+    cells |= {"": f"{cells['in float']} in float"} if much else {}
     room = max(0, width - 4 - sum(size for _, size in shown))
     figures = "".join(fit(cells[name], size, right=True) for name, size in shown if name)
     said = "".join(fit(cells[name], size, right=True) for name, size in shown if not name)
-    good: Role = "warn" if fix.caution else "good" if fix.heals or fix.restores else "text"
+    good: Role = "warn" if fix.caution or much else "good" if fix.heals or fix.restores else "text"
     return ((f"{at}{fix.rank:<2} ", "strong"), (_cell(fix.title, room), role), (figures, role), (said, good))
 
 
@@ -131,7 +135,7 @@ def price(cost: Cost) -> str:
 def word(mine: Diagnosis, fix: Fix) -> str:
     """Return what is to be known of a fix before all."""
     if mine.applied == fix.rank and mine.before:
-        return "written"
+        return WRITTEN
     return "with caution" if fix.caution else "heals" if fix.heals else "good outputs" if fix.restores else "helps"
 
 

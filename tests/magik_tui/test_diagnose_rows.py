@@ -31,3 +31,13 @@ def test_a_cost_just_above_one_is_told_from_it() -> None:
     row = next(line_text(line_of(mine, entry, 120, here=False)) for entry in mine.entries if entry.value == fix)
     assert "x1.001" in row
     assert "good outputs" in row
+
+
+@pytest.mark.parametrize(("width", "said"), [(76, "74% in float"), (150, "good outputs")])
+def test_much_work_in_float_is_said_at_every_width(width: int, said: str) -> None:
+    fix = msgspec.structs.replace(FIX, restores=True, cost=Cost(1.74, 1.0, 0.74))
+    mine = Diagnosis(found=msgspec.structs.replace(FOUND, fixes=(fix,)))
+    row = next(line_text(line_of(mine, entry, width, here=False)) for entry in mine.entries if entry.value == fix)
+    assert "x1.74" in row
+    assert "74%" in row
+    assert row.rstrip().endswith(said)
