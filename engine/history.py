@@ -129,9 +129,15 @@ def summary(run: Record) -> dict[str, Any]:
         "soc": run.document.get("soc", ""),
         "outputs": run.document.get("outputs", []),
         "layers": len(run.document.get("nodes", [])),
-        "bad": sum(float(n.get("cosine_min", n["cosine_avg"])) < BAD for n in nodes),
+        "bad": sum(_lowest(n) < BAD for n in nodes),
         "worst": {"name": worst["name"], "cosine_avg": worst["cosine_avg"]} if worst else None,
     }
+
+
+def _lowest(node: Mapping[str, Any]) -> float:
+    """Return the cosine of a layer's worst sample; a layer without values on one of the samples has none, so its mean counts."""
+    lowest = node.get("cosine_min")
+    return float(node["cosine_avg"] if lowest is None else lowest)
 
 
 def _identity(made: Made, kept: Mapping[str, Any]) -> str:

@@ -12,8 +12,9 @@ from magik_tui.core.hunt import Bisection
 from magik_tui.core.live import Live
 from magik_tui.core.pace import seconds_left
 from magik_tui.core.requests import Request, Requests, heavy_at_work
+from magik_tui.numerals import duration, fixed
 from magik_tui.table import Verdict, judge, unquantized
-from magik_tui.text import clean, cut, duration, elide, fixed
+from magik_tui.text import clean, cut, elide
 from magik_tui.widgets.ink import Line, Role, justified, line_width
 
 NOTE_LINES = {"error": 3}  # other notes take one

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from magik_tui.core.detail import Detail, Histogram, Weights
 from magik_tui.core.state import State
 from magik_tui.levels import BAD, HEALTHY
-from magik_tui.text import clean, elide, fit, fixed, short
+from magik_tui.numerals import fixed, short
+from magik_tui.text import clean, elide, fit
 from magik_tui.widgets.ink import Line, Role, Run
 
 RAMP = "▁▂▃▄▅▆▇█"

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from magik_tui.core.diagnose import Diagnosis
 from magik_tui.core.findings import Cost, Diagnosed, Entry, Finding, Fix, Operator, Sample, Untried
+from magik_tui.numerals import fixed
 from magik_tui.sheets import Cell, Sheet
-from magik_tui.text import clean, cut, fit, fixed
+from magik_tui.text import clean, cut, fit
 from magik_tui.widgets.ink import Line, Role, shortened
 
 MARKS: dict[str, tuple[str, Role]] = {

@@ -6,7 +6,7 @@ import math
 
 from magik_tui.figures import EXACT, SATURATION, Figures, Measure
 from magik_tui.levels import permille
-from magik_tui.text import fixed
+from magik_tui.numerals import fixed
 
 
 def number(figures: Figures, value: float | None, places: int) -> str:

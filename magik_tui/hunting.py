@@ -5,8 +5,9 @@ from __future__ import annotations
 from magik_tui.core import State
 from magik_tui.core.hunt import Answered, Asking, Bisection, Evidence, Mark, kinds, marks
 from magik_tui.core.requests import Requests
+from magik_tui.numerals import fixed, short
 from magik_tui.sheets import Cell, Sheet
-from magik_tui.text import clean, cut, elide, fixed, short
+from magik_tui.text import clean, cut, elide
 from magik_tui.widgets.ink import Line, Role
 
 PHASES = {

@@ -23,8 +23,9 @@ from magik_tui.core.sensing import Sensing
 from magik_tui.core.state import State
 from magik_tui.core.tuning import Tuned
 from magik_tui.core.widths import acted_on
+from magik_tui.numerals import fixed, short
 from magik_tui.sheets import Sheet
-from magik_tui.text import clean, cut, fit, fixed, short
+from magik_tui.text import clean, cut, fit
 from magik_tui.widgets.ink import Line, Role
 from magik_tui.wire import Row
 

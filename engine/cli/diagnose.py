@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.guard import complain, say
 from engine.cli.session import opened
-from engine.errors import EXIT_DONE, MagikError, UsageError
+from engine.errors import EXIT_DONE, Cancelled, MagikError, UsageError
 from engine.jsontext import printable
 from engine.messages import to_line
 
@@ -34,7 +35,7 @@ def diagnose_project(path: Path, *, as_json: bool, as_markdown: bool, apply: int
     fix: Fix | None = None
     written: list[str] = []
     failure: MagikError | None = None
-    with opened(path, **where) as lab:
+    with _told_of_stops(), opened(path, **where) as lab:
         if apply is not None:
             _require_writable(lab)
         document = document_of(diagnose(lab))
@@ -60,6 +61,16 @@ def diagnose_project(path: Path, *, as_json: bool, as_markdown: bool, apply: int
     if failure is not None:
         raise failure
     return EXIT_DONE
+
+
+@contextmanager
+def _told_of_stops() -> Iterator[None]:
+    """Say of a diagnosis that is stopped that it goes on from there."""
+    try:
+        yield
+    except Cancelled:
+        complain(PROGRAM, "what was measured is kept; the same command goes on from there")
+        raise
 
 
 def _require_writable(lab: Lab) -> None:

@@ -16,7 +16,7 @@ from magik_tui.core.live import NOTHING, Live, PlanSet, with_choices
 from magik_tui.core.requests import Reply, ask
 from magik_tui.core.state import State, Step, on
 from magik_tui.core.twin import told, twin
-from magik_tui.text import fixed
+from magik_tui.numerals import fixed
 
 TARGET = "0.995"  # what is proposed
 TITLE = "figure to reach; more if wanted: budget=1.3 bits=8,12 metric=sqnr at=NODE"

@@ -23,9 +23,10 @@ from magik_tui.core.byhand import BisectMoved, LogEditAsked, ReplayAsked, RowMar
 from magik_tui.core.hunt import Bisection, Kind, Mark, kinds, marks
 from magik_tui.core.twin import twin
 from magik_tui.hunting import HEAD, RAISED, WORDS, head_lines, hunt_sheet
+from magik_tui.numerals import fixed
 from magik_tui.panes.base import LayerPane, ListPane
 from magik_tui.sheets import Sheet
-from magik_tui.text import clean, fit, fixed
+from magik_tui.text import clean, fit
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
 

@@ -19,9 +19,10 @@ from magik_tui.core.data import SHARP, SIDE, Data, DataSeen, Entry, OddAsked, Pi
 from magik_tui.core.looking import Looks
 from magik_tui.core.places import PaneChosen
 from magik_tui.core.run import Told
+from magik_tui.numerals import fixed
 from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.sheets import Cell, Sheet
-from magik_tui.text import clean, cut, fit, fixed
+from magik_tui.text import clean, cut, fit
 from magik_tui.widgets.ink import Line, Lines, Role
 from magik_tui.widgets.rows import Rows
 from magik_tui.widgets.thumb import Thumb

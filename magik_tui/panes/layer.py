@@ -14,8 +14,9 @@ from textual.binding import Binding, BindingType
 from magik_tui.core import State
 from magik_tui.core.detail import VIEWS, BackAsked, Details, LayerSeen, NeighbourAsked, View, ViewAsked, neighbours
 from magik_tui.details import borrowed, columns, histogram_lines, judged, neighbour_lines, sample_lines, weight_lines, word
+from magik_tui.numerals import fixed, numbers, shorts
 from magik_tui.panes.base import ViewPane
-from magik_tui.text import clean, elide, fit, fixed, numbers, shorts
+from magik_tui.text import clean, elide, fit
 from magik_tui.widgets.grid import bits
 from magik_tui.widgets.ink import Line, Lines, Role, Run, labelled, shortened
 from magik_tui.wire import Row

@@ -29,9 +29,10 @@ from magik_tui.core.history import (
 from magik_tui.core.live import Live, plan_document
 from magik_tui.core.restore import RestoreAsked, RestoreUndone, Restoring, plan_of
 from magik_tui.core.twin import plan_arguments, twin
+from magik_tui.numerals import fixed
 from magik_tui.panes.base import ListPane, walk_keys
 from magik_tui.sheets import Sheet
-from magik_tui.text import clean, cut, fit, fixed
+from magik_tui.text import clean, cut, fit
 from magik_tui.widgets.ink import Line, Lines, Role, line_width, shortened
 from magik_tui.widgets.rows import Rows
 

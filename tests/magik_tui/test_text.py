@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from magik_tui.text import clean, distinct, duration, elide, fit, fixed, numbers, plain, short, shorts
+from magik_tui.numerals import duration, fixed, numbers, short, shorts
+from magik_tui.text import clean, distinct, elide, fit, plain
 
 
 def harmless(text: str) -> bool:
