@@ -1,5 +1,6 @@
 # Everything a newcomer needs is `make run` and `make test`; both set up .venv themselves, once.
 #   make run PROJECT=path/to/project        make test ARGS="-k plan -x"        make bench ARGS="..."
+# Without ARGS the tests run side by side, a file at a time; with them as pytest is told.
 
 PYTHON  ?= python3
 PROJECT ?= sample_projects/resnet18
@@ -22,7 +23,7 @@ run: $(VENV)/.ready-run  ## open the workbench on the sample project (without a 
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/magik-tui $(PROJECT); else exec $(BIN)/magik-tui run $(PROJECT); fi
 
 test: lint  ## lint, types, import contracts, then the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile)
 
 lint: $(VENV)/.ready-dev  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check --quiet .

@@ -29,7 +29,7 @@ class Tmux:
         line = shlex.join([sys.executable, "-P", "-m", "magik_tui", "open", *options, str(project)])
         self.code.unlink(missing_ok=True)
         environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX")},
+            **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "COLUMNS", "LINES")},
             "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config"),
         }  # fmt: skip
         self.environment = environment
