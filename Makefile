@@ -1,11 +1,12 @@
 # Everything a newcomer needs is `make run` and `make test`; both set up .venv themselves, once.
 #   make run PROJECT=path/to/project        make test ARGS="-k plan -x"        make bench ARGS="..."
-# Without ARGS the tests run side by side, a file at a time; with them as pytest is told.
+# Without ARGS the tests run side by side, a file at a time, and those that fail once more alone; with them as pytest is told.
 
 PYTHON  ?= python3
 PROJECT ?= sample_projects/resnet18
 ARGS    ?=
 
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 VENV := .venv
 BIN  := $(VENV)/bin
 LOCK := $(if $(shell command -v flock),flock Makefile)  # two makes at once: the second waits, then finds all installed
@@ -23,7 +24,8 @@ run: $(VENV)/.ready-run  ## open the workbench on the sample project (without a 
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/magik-tui $(PROJECT); else exec $(BIN)/magik-tui run $(PROJECT); fi
 
 test: lint  ## lint, types, import contracts, then the tests
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(SIDE_BY_SIDE)) || { [ $$? = 1 ] && [ -z '$(ARGS)' ] \
+	  && echo "once more, one at a time, what failed beside others:" && $(BIN)/python -m pytest --last-failed; }
 
 lint: $(VENV)/.ready-dev  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check --quiet .
